@@ -102,7 +102,11 @@ export type StartOrder = {
   readonly subnet: string;
 };
 
-export type StopOrder = { readonly task: TaskId; readonly graceMs: number; readonly signal: string };
+export type StopOrder = {
+  readonly task: TaskId;
+  readonly graceMs: number;
+  readonly signal: string;
+};
 
 /** Starts, stops and watches tasks. Every call returns at once; facts come back as reports. */
 export interface Engine {

@@ -128,7 +128,8 @@ const sentences: Sentences = {
   "data-directory-unwritable": (p) => `cannot write to ${p.path}: ${p.detail}`,
   "data-directory-locked": (p) =>
     `another agent (${p.holder}) uses ${p.path}: stop it, or choose another --data`,
-  "disk-full": (p) => `no room left on the disk of ${p.path}: free some, writes resume by themselves`,
+  "disk-full": (p) =>
+    `no room left on the disk of ${p.path}: free some, writes resume by themselves`,
   "database-damaged": (p) =>
     `${p.path} was damaged and is set aside as ${p.setAside}: state is being refilled from peers`,
   "schema-newer": (p) =>
@@ -143,7 +144,8 @@ const sentences: Sentences = {
   "request-expired": (p) =>
     `the request was signed ${p.ageMs} ms away from now: check both clocks and try again`,
   "invite-malformed": (p) => `this is not an invite: ${p.detail}`,
-  "invite-expired": (p) => `the invite expired at ${p.expiredAt}: ask for a new one (\`shoal invite\`)`,
+  "invite-expired": (p) =>
+    `the invite expired at ${p.expiredAt}: ask for a new one (\`shoal invite\`)`,
   "invite-used-up": (p) => `the invite was good for ${p.uses} uses, all gone: ask for a new one`,
   "invite-unknown": (p) => `mesh ${p.mesh} does not know this invite: ask for a new one`,
   "mesh-mismatch": (p) => `that belongs to mesh ${p.found}, this is mesh ${p.expected}`,

@@ -81,7 +81,10 @@ export type ContainerWorkload = {
   readonly cgroupParent?: string;
   readonly runtime?: string;
   readonly networkMode?: "bridge" | "host" | "none";
-  readonly logging?: { readonly driver: string; readonly options: Readonly<Record<string, string>> };
+  readonly logging?: {
+    readonly driver: string;
+    readonly options: Readonly<Record<string, string>>;
+  };
   readonly stopSignal?: string;
   readonly stopGraceMs?: number;
 };
