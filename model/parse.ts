@@ -173,6 +173,7 @@ const spec = z.object({
     windowMs: whole,
   }),
   isolation: z.enum(["run", "stay", "majority"]),
+  force: whole.optional(),
   labels: strings,
 });
 

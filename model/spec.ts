@@ -26,6 +26,8 @@ export type ServiceSpec = {
   readonly restart: RestartSpec;
   /** What a replica does when its node is cut off. DESIGN: `run`, `stay` or `majority`. */
   readonly isolation: "run" | "stay" | "majority";
+  /** Raised to replace every task although nothing else changed (`service update --force`). */
+  readonly force?: number;
   /** Labels of the service, not of its containers. */
   readonly labels: Readonly<Record<string, string>>;
 };

@@ -1,0 +1,338 @@
+/**
+ * The agent: the whole behaviour of one node, as a state machine with no I/O.
+ *
+ * Events go in (a frame arrived, an engine reported, a timer fired, an operator asked), effects
+ * come out (send, start, stop, store). node/host.ts performs the effects through ports; sim/
+ * hosts hundreds of agents on one queue. Begin reading at `step`.
+ *
+ * Invariants:
+ * - Placement, routes and DNS answers are never stored or sent: they are recomputed.
+ * - A node writes only rows of its own document, plus what an operator signed and handed to it.
+ * - Same state and same event give the same effects. Time and chance arrive with the event.
+ */
+
+import type { Verify, Signer } from "../crdt/signed.ts";
+import { Membership } from "../gossip/membership.ts";
+import { Store, type Touched } from "../gossip/store.ts";
+import type { NodeFacts, Row, TaskFacts } from "../model/documents.ts";
+import type { MeshId, NodeId } from "../model/ids.ts";
+import type { Moment } from "../model/moment.ts";
+import type { Problem } from "../model/problem.ts";
+import type { MeshView } from "../model/view.ts";
+import type { ProbeVerdict } from "../ports.ts";
+import type { Config } from "./config.ts";
+import type { Desired } from "./desired.ts";
+import type { Effect, Event, OperatorWrite, OwnFacts, Timer } from "./effects.ts";
+import { LocalTasks } from "./local-tasks.ts";
+import { readNode } from "./mesh-facts.ts";
+import { Neighbours } from "./neighbours.ts";
+import { buildView } from "./view.ts";
+import { Worklist } from "./worklist.ts";
+import { judgeWrite } from "./write-check.ts";
+import { Placer } from "../placement/placer.ts";
+import { claimPorts } from "./routing.ts";
+
+export type AgentOptions = {
+  readonly mesh: MeshId;
+  readonly signer: Signer;
+  readonly verify: Verify;
+  readonly config: Config;
+  readonly facts: NodeFacts;
+  /** As containers reach this node's DNS; "" without. */
+  readonly dnsAddress: string;
+  /** What storage held when the agent started. */
+  readonly loaded: ConstructorParameters<typeof Store>[0]["loaded"];
+  readonly problems: readonly Problem[];
+};
+
+export class Agent {
+  readonly mesh: MeshId;
+  readonly self: NodeId;
+  readonly store: Store;
+  readonly #config: Config;
+  readonly #membership: Membership;
+  readonly #neighbours: Neighbours;
+  readonly #tasks: LocalTasks;
+  readonly #worklist: Worklist;
+  readonly #rttMs = new Map<NodeId, number>();
+  #facts: NodeFacts;
+  #dnsAddress: string;
+  #engineProblems: readonly Problem[];
+  #routeProblems: readonly Problem[] = [];
+  #storageProblem: Problem | undefined;
+  #armed = new Set<Timer>();
+  #desired: Desired | undefined;
+  #lateMs = 0;
+
+  constructor(options: AgentOptions) {
+    this.mesh = options.mesh;
+    this.self = options.signer.id as NodeId;
+    this.#config = options.config;
+    this.#facts = options.facts;
+    this.#dnsAddress = options.dnsAddress;
+    this.#engineProblems = options.problems;
+    const { mesh, signer, verify, loaded } = options;
+    this.store = new Store({ mesh, self: signer, verify, ...(loaded ? { loaded } : {}) });
+    this.#membership = new Membership({ self: this.self });
+    this.#neighbours = new Neighbours(this.self, options.config);
+    this.#tasks = new LocalTasks(options.config);
+    const placer = new Placer();
+    this.#worklist = new Worklist(this.self, options.config, (input) => placer.place(input));
+  }
+
+  step(event: Event, moment: Moment): Effect[] {
+    switch (event.kind) {
+      case "opened":
+        return this.#open(moment);
+      case "frame-arrived":
+        return this.#receive(event.from, event.frame, moment);
+      case "link-changed":
+        return this.#changeLink(event.node, event.state, moment);
+      case "probed":
+        return this.#judge(event.verdict, moment);
+      case "engine-reported":
+        this.#tasks.observe(event.report, moment);
+        return this.#soon("reconcile", this.#config.reconcileMs);
+      case "routes-reported":
+        this.#routeProblems = event.problems;
+        return [];
+      case "facts-learnt":
+        return this.#learn(event.facts, event.dnsAddress);
+      case "write-asked":
+        return this.#write(event.request, event.write, moment);
+      case "stored":
+        return this.#stored(event.request, event.problem);
+      case "timer-fired":
+        return this.#fire(event.timer, event.lateMs, moment);
+    }
+  }
+
+  /** What this agent shows of the mesh. Recomputed; safe to call at any time. */
+  view(moment: Moment): MeshView {
+    const desired = this.#look(moment);
+    return buildView({
+      mesh: this.mesh,
+      self: this.self,
+      store: this.store,
+      desired,
+      problems: this.#problems(),
+      claims: claimPorts(desired.services).problems,
+      rttMs: this.#rttMs,
+      convergedAgoMs: this.store.convergedAgoMs(moment),
+    });
+  }
+
+  /** The desired state as of the last look, computed now when there was none. */
+  desired(moment: Moment): Desired {
+    return this.#look(moment);
+  }
+
+  linked(): ReadonlySet<NodeId> {
+    return this.#neighbours.linked();
+  }
+
+  #problems(): Problem[] {
+    const storage = this.#storageProblem === undefined ? [] : [this.#storageProblem];
+    return [
+      ...this.#engineProblems,
+      ...storage,
+      ...this.#tasks.problems(),
+      ...this.#routeProblems,
+      ...this.store.problems(),
+    ];
+  }
+
+  #open(moment: Moment): Effect[] {
+    const epoch = Math.floor(moment.wallMs / 1000);
+    this.store.open(epoch, 0, moment.wallMs);
+    const rows = readNode(this.store, this.self);
+    this.#tasks.restore(rows.tasks, moment.monotonicMs);
+    return [
+      ...this.#reconcile(moment),
+      ...this.#soon("idle", this.#config.idleReconcileMs),
+      ...this.#soon("sync", 100 + (moment.dice % this.#config.syncMinMs)),
+    ];
+  }
+
+  #receive(from: NodeId, frame: Uint8Array, moment: Moment): Effect[] {
+    const { replies, touched } = this.store.receive(from, frame, moment);
+    const effects: Effect[] = replies.map((reply) => ({ kind: "send", to: from, frame: reply }));
+    return [...effects, ...this.#follow(touched)];
+  }
+
+  #changeLink(node: NodeId, state: "up" | "down", moment: Moment): Effect[] {
+    this.#neighbours.changeLink(node, state);
+    if (state === "down") {
+      this.#membership.linkDown(node, moment.monotonicMs);
+      return [{ kind: "hasten", node }, ...this.#soon("reconcile", this.#config.reconcileMs)];
+    }
+    return [{ kind: "send", to: node, frame: this.store.greet(moment) }];
+  }
+
+  #judge(verdict: ProbeVerdict, moment: Moment): Effect[] {
+    this.#rttMs.set(verdict.node, verdict.rttMs);
+    this.#membership.observe(verdict, moment.monotonicMs);
+    return this.#reconcile(moment);
+  }
+
+  #learn(facts: OwnFacts, dnsAddress: string | undefined): Effect[] {
+    this.#facts = { ...this.#facts, ...facts };
+    if (dnsAddress !== undefined) this.#dnsAddress = dnsAddress;
+    return this.#soon("reconcile", this.#config.reconcileMs);
+  }
+
+  /** Checked, merged, put on disk, and only then acknowledged: see `#stored`. */
+  #write(request: number, write: OperatorWrite, moment: Moment): Effect[] {
+    const refuse = (problems: readonly Problem[]): Effect[] => [
+      { kind: "answer", request, problems },
+    ];
+    if (this.#storageProblem !== undefined) {
+      return [...refuse([this.#storageProblem]), { kind: "store", writes: [], request: undefined }];
+    }
+    const problems = judgeWrite(write, this.#look(moment), this.store, this.mesh);
+    if (problems.length > 0) return refuse(problems);
+    const { revisions, facts } = write;
+    const outcome = this.store.submit({ revisions: [...revisions], facts: [...facts] }, moment);
+    if (outcome.kind === "refused") return refuse(outcome.problems);
+    this.#desired = undefined;
+    return [
+      { kind: "store", writes: this.store.takeWrites(), request },
+      ...this.#soon("flush", 0),
+      ...this.#soon("reconcile", 0),
+    ];
+  }
+
+  #stored(request: number | undefined, problem: Problem | undefined): Effect[] {
+    this.#storageProblem = problem;
+    if (request === undefined) return [];
+    return [{ kind: "answer", request, problems: problem === undefined ? [] : [problem] }];
+  }
+
+  #fire(timer: Timer, lateMs: number, moment: Moment): Effect[] {
+    this.#armed.delete(timer);
+    this.#lateMs = Math.max(this.#lateMs, lateMs);
+    switch (timer) {
+      case "flush":
+        return this.#flush();
+      case "reconcile":
+      case "membership":
+        return this.#reconcile(moment);
+      case "idle":
+        return [...this.#reconcile(moment), ...this.#soon("idle", this.#config.idleReconcileMs)];
+      case "sync":
+        return this.#sync(moment);
+    }
+  }
+
+  #flush(): Effect[] {
+    const writes = this.store.takeWrites();
+    const frames = this.store.takeBroadcast();
+    return [
+      ...(writes.length > 0 ? [{ kind: "store", writes, request: undefined } as const] : []),
+      ...frames.map((frame): Effect => ({ kind: "broadcast", frame })),
+    ];
+  }
+
+  /** One random linked member, and one thought down: that is what heals partitions. */
+  #sync(moment: Moment): Effect[] {
+    const desired = this.#look(moment);
+    const targets = this.#neighbours.syncTargets(desired.members, moment.dice);
+    const frame = this.store.greet(moment);
+    const behindMs = this.store.convergedAgoMs(moment);
+    const delayMs = this.#neighbours.nextSyncMs(behindMs, moment.dice);
+    return [
+      ...targets.map((to): Effect => ({ kind: "send", to, frame })),
+      ...this.#soon("sync", delayMs),
+    ];
+  }
+
+  #follow(touched: Touched): Effect[] {
+    if (touched.nodes.size === 0 && touched.keys.size === 0 && !touched.trust) return [];
+    return [
+      ...this.#soon("reconcile", this.#config.reconcileMs),
+      ...this.#soon("flush", this.#config.flushMs),
+    ];
+  }
+
+  #soon(timer: Timer, delayMs: number): Effect[] {
+    if (this.#armed.has(timer) && delayMs > 0) return [];
+    this.#armed.add(timer);
+    return [{ kind: "set-timer", timer, delayMs }];
+  }
+
+  #look(moment: Moment): Desired {
+    this.#desired = this.#worklist.look(this.store, this.#membership.statuses(), moment);
+    return this.#desired;
+  }
+
+  /** Compare what is with what should be, once, and say so. */
+  #reconcile(moment: Moment): Effect[] {
+    const membership = this.#neighbours.judge(this.store, this.#membership, moment, this.#lateMs);
+    this.#lateMs = 0;
+    const desired = this.#look(moment);
+    const work = this.#worklist.work({
+      desired,
+      tasks: this.#tasks,
+      moment,
+      frozen: membership.frozen,
+      order: {
+        mesh: this.mesh,
+        node: this.self,
+        nodeName: this.#facts.name,
+        dnsAddress: this.#dnsAddress,
+        subnet: this.#facts.subnet,
+      },
+    });
+    this.#writeRows(membership.accuse, work.rows, membership.incarnation, moment);
+    const wakeAtMs = Math.min(membership.wakeAtMs ?? Number.POSITIVE_INFINITY, work.wakeAtMs);
+    const urgent = membership.changed || work.urgent;
+    return [
+      ...work.effects,
+      ...this.#neighbours.follow(desired, this.store),
+      ...this.#soon("flush", urgent ? 0 : this.#config.flushMs),
+      ...this.#wake(wakeAtMs, moment),
+    ];
+  }
+
+  #wake(wakeAtMs: number, moment: Moment): Effect[] {
+    if (!Number.isFinite(wakeAtMs)) return [];
+    this.#armed.delete("membership");
+    return this.#soon("membership", Math.max(1, Math.ceil(wakeAtMs - moment.monotonicMs)));
+  }
+
+  #writeRows(
+    accuse: ReadonlyMap<NodeId, number>,
+    rows: ReadonlyMap<string, Row>,
+    incarnation: number,
+    moment: Moment,
+  ): void {
+    const wanted = new Map<string, Row>(rows);
+    wanted.set("node", { kind: "node", ...this.#ownFacts(moment) });
+    for (const [accused, theirs] of accuse) {
+      wanted.set(`accuse/${accused}`, { kind: "accuse", accused, incarnation: theirs });
+    }
+    const changes = new Map<string, Row | undefined>(wanted);
+    for (const [key] of this.store.rows(this.self, "")) {
+      if (!wanted.has(key) && isOurs(key)) changes.set(key, undefined);
+    }
+    this.store.amend(changes, { wallMs: moment.wallMs, incarnation });
+  }
+
+  #ownFacts(moment: Moment): NodeFacts {
+    const usable = this.#facts.engines.filter((engine) =>
+      this.#tasks.isUsable(engine, moment.monotonicMs),
+    );
+    const ailments = this.#problems().map(({ code }) => code);
+    return { ...this.#facts, engines: usable, ailments: [...new Set(ailments)].sort() };
+  }
+
+  /** Own tasks as they stand, for the doors that serve people. */
+  ownTasks(): readonly TaskFacts[] {
+    return this.#tasks.all().map(({ facts }) => facts);
+  }
+}
+
+/** Rows that the store keeps for itself are not ours to delete. */
+function isOurs(key: string): boolean {
+  return /^(node$|task\/|no-fit\/|accuse\/)/.test(key);
+}

@@ -1,0 +1,204 @@
+/**
+ * What should be: from everything said (specs, rows, membership) to which replica runs where and
+ * at which revision. Pure; every node computes the whole and obeys its own part.
+ */
+
+import { compareIds, replicaId, type NodeId, type ReplicaId, type RevisionId, type ServiceId } from "../model/ids.ts";
+import type { TaskFacts } from "../model/documents.ts";
+import type { Store } from "../gossip/store.ts";
+import type { MemberStatus } from "../gossip/membership.ts";
+import type {
+  Incumbent,
+  NodeCandidate,
+  Placement,
+  PlacementInput,
+  Wanted,
+} from "../placement/place.ts";
+import {
+  readNode,
+  readPolicy,
+  readServices,
+  type NodePolicy,
+  type NodeRows,
+  type ServiceFacts,
+} from "./mesh-facts.ts";
+import { isLive, planRollout, type PlacedTask, type Rollout } from "./rollout.ts";
+
+export type Statuses = ReadonlyMap<NodeId, { readonly status: MemberStatus }>;
+
+export type Member = {
+  readonly node: NodeId;
+  readonly role: "peer" | "runner";
+  readonly status: MemberStatus;
+  readonly rows: NodeRows;
+  readonly policy: NodePolicy;
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+export type WantedService = ServiceFacts & {
+  readonly slots: readonly ReplicaId[];
+  readonly rollout: Rollout;
+  readonly tasks: readonly PlacedTask[];
+};
+
+export type Desired = {
+  readonly members: readonly Member[];
+  readonly services: readonly WantedService[];
+  readonly tasks: readonly PlacedTask[];
+  readonly placement: Placement;
+  /** What is missing here was removed: this node's state was seen equal to a peer's. */
+  readonly complete: boolean;
+};
+
+/** Places with memory of the last time: see placement/placer.ts. */
+export type Place = (input: PlacementInput) => Placement;
+
+export function computeDesired(
+  store: Store,
+  statuses: Statuses,
+  self: NodeId,
+  nowMs: number,
+  place: Place,
+): Desired {
+  const members = readMembers(store, statuses, self);
+  const tasks = collectTasks(members);
+  const services = readServices(store);
+  const input = placementInput(services, members, tasks, nowMs);
+  const placement = place(input);
+  const byService = groupByService(tasks);
+  const wanted = services.map((service): WantedService => {
+    const slots = slotsOf(service, placement, members);
+    const own = byService.get(service.service) ?? [];
+    return { ...service, slots, tasks: own, rollout: planRollout(service, slots, own, nowMs) };
+  });
+  const complete = members.length === 1 || store.hasConverged();
+  return { members, services: wanted, tasks, placement, complete };
+}
+
+/** Every admitted node, sorted by id; its document may not have arrived yet. */
+export function readMembers(store: Store, statuses: Statuses, self: NodeId): Member[] {
+  const members: Member[] = [];
+  for (const [node, { role }] of store.trust.view().nodes) {
+    const rows = readNode(store, node);
+    const policy = readPolicy(store, node);
+    const status = node === self ? "alive" : (statuses.get(node)?.status ?? "down");
+    const labels = { ...rows.facts?.labels, ...policy.labels };
+    members.push({ node, role, status, rows, policy, labels });
+  }
+  return members.sort((left, right) => compareIds(left.node, right.node));
+}
+
+function collectTasks(members: readonly Member[]): PlacedTask[] {
+  return members.flatMap(({ node, status, rows }) =>
+    rows.tasks.map((task) => ({ ...task, node, alive: status !== "down" })),
+  );
+}
+
+export function placementInput(
+  services: readonly ServiceFacts[],
+  members: readonly Member[],
+  tasks: readonly PlacedTask[],
+  nowMs: number,
+): PlacementInput {
+  const majority = hasMajority(members);
+  const wanted = services
+    .filter(({ spec }) => spec.isolation !== "majority" || majority)
+    .map(({ spec, revision, replicas, createdAtMs }): Wanted => {
+      return { spec, revision, replicas, createdAtMs };
+    });
+  const staying = new Set(
+    services.filter(({ spec }) => spec.isolation === "stay").map(({ service }) => service),
+  );
+  return {
+    nodes: members.map((member) => candidate(member, staying)),
+    wanted,
+    incumbents: findIncumbents(tasks, staying, services),
+    refusals: members
+      .flatMap(({ rows }) => rows.noFits)
+      .filter(({ untilMs }) => untilMs > nowMs),
+    stay: staying,
+  };
+}
+
+/** More than half of the registered members are not down, this side counted. */
+export function hasMajority(members: readonly Member[]): boolean {
+  const alive = members.filter(({ status }) => status !== "down").length;
+  return alive * 2 > members.length;
+}
+
+function candidate(member: Member, _staying: ReadonlySet<ServiceId>): NodeCandidate {
+  const { facts } = member.rows;
+  return {
+    node: member.node,
+    name: facts?.name ?? "",
+    role: member.role,
+    alive: member.status !== "down" && facts !== undefined,
+    availability: member.policy.availability,
+    labels: member.labels,
+    os: facts?.os ?? "",
+    arch: facts?.arch ?? "",
+    engines: facts?.engines ?? [],
+    cpuMilli: facts?.cpuMilli ?? 0,
+    memoryBytes: facts?.memoryBytes ?? 0,
+    weight: 1,
+  };
+}
+
+/**
+ * Who holds a replica now, best claim first: ready before not ready, then the older task, then
+ * the lower node id. After a partition heals this is what lets the older healthy task win.
+ */
+function findIncumbents(
+  tasks: readonly PlacedTask[],
+  staying: ReadonlySet<ServiceId>,
+  services: readonly ServiceFacts[],
+): Incumbent[] {
+  const current = new Map(services.map(({ service, revision }) => [service, revision]));
+  const holders = tasks.filter(
+    (task) =>
+      (task.alive || staying.has(task.service)) && holds(task, current.get(task.service)),
+  );
+  holders.sort(
+    (left, right) =>
+      Number(right.ready) - Number(left.ready) ||
+      left.createdAtMs - right.createdAtMs ||
+      compareIds(left.node, right.node),
+  );
+  return holders.map(({ replica, node }, rank) => ({ replica, node, rank }));
+}
+
+/**
+ * A task that ended and is not to be tried again still holds its replica's place. So does one
+ * that drains to make room for a newer revision; one of the right revision drains to move away.
+ */
+function holds(task: TaskFacts, current: RevisionId | undefined): boolean {
+  if (task.state === "complete") return true;
+  const leaving = task.state === "draining" || task.state === "stopping";
+  return isLive(task) && (!leaving || task.revision !== current);
+}
+
+function groupByService(tasks: readonly PlacedTask[]): Map<ServiceId, PlacedTask[]> {
+  const groups = new Map<ServiceId, PlacedTask[]>();
+  for (const task of tasks) {
+    const group = groups.get(task.service);
+    if (group === undefined) groups.set(task.service, [task]);
+    else group.push(task);
+  }
+  return groups;
+}
+
+/** The replicas that should exist, in rollout order. */
+function slotsOf(
+  service: ServiceFacts,
+  placement: Placement,
+  members: readonly Member[],
+): ReplicaId[] {
+  if (service.spec.mode === "global") {
+    return members
+      .map(({ node }) => replicaId(service.service, node))
+      .filter((replica) => placement.assignments.has(replica));
+  }
+  return Array.from({ length: service.replicas }, (_, index) =>
+    replicaId(service.service, index + 1),
+  );
+}

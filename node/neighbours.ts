@@ -1,0 +1,115 @@
+/**
+ * The node among its members: links, whom to admit, dial, probe and sync with, and what
+ * membership makes of it. Effects are level-triggered: sent only when the wanted set changed.
+ */
+
+import type { Membership, MembershipResult } from "../gossip/membership.ts";
+import { observersOf } from "../gossip/membership.ts";
+import type { Store } from "../gossip/store.ts";
+import type { NodeId } from "../model/ids.ts";
+import type { Moment } from "../model/moment.ts";
+import type { Peer, ProbeTarget } from "../ports.ts";
+import type { Config } from "./config.ts";
+import type { Desired, Member } from "./desired.ts";
+import type { Effect } from "./effects.ts";
+import { readNode } from "./mesh-facts.ts";
+
+export type Judgement = MembershipResult & { readonly changed: boolean };
+
+export class Neighbours {
+  readonly #self: NodeId;
+  readonly #config: Config;
+  readonly #linked = new Set<NodeId>();
+  readonly #sent = new Map<Effect["kind"], string>();
+  #syncMs: number;
+  #lastAccused = "";
+  #downBefore = new Set<NodeId>();
+
+  constructor(self: NodeId, config: Config) {
+    this.#self = self;
+    this.#config = config;
+    this.#syncMs = config.syncMinMs;
+  }
+
+  linked(): ReadonlySet<NodeId> {
+    return this.#linked;
+  }
+
+  changeLink(node: NodeId, state: "up" | "down"): void {
+    if (state === "up") this.#linked.add(node);
+    else this.#linked.delete(node);
+  }
+
+  /** Everyone's incarnations and accusations, as their own documents say them. */
+  judge(store: Store, membership: Membership, moment: Moment, stalledMs: number): Judgement {
+    const members = [...store.trust.view().nodes.keys()].map((node) => ({
+      node,
+      incarnation: store.document(node)?.head.incarnation ?? 0,
+      accuses: readNode(store, node).accuses,
+    }));
+    const nowMs = moment.monotonicMs;
+    const result = membership.step({ members, nowMs, loopStalledMs: stalledMs });
+    const accused = [...result.accuse].join();
+    const changed = accused !== this.#lastAccused;
+    this.#lastAccused = accused;
+    return { ...result, changed };
+  }
+
+  /** Admissions, dialling and probing follow the trust log and the documents. */
+  follow(desired: Desired, store: Store): Effect[] {
+    const others = desired.members.filter(({ node }) => node !== this.#self);
+    const admitted = new Set(others.map(({ node }) => node));
+    const peers = others.map(({ node, rows }): Peer => {
+      return { node, addresses: rows.facts?.addresses ?? [] };
+    });
+    const everyone = [...store.trust.view().nodes.keys()];
+    const targets = others
+      .filter(({ node }) => observersOf(node, everyone).includes(this.#self))
+      .map(({ node, rows }): ProbeTarget => {
+        return { node, addresses: rows.facts?.addresses ?? [], port: rows.facts?.probePort ?? 0 };
+      })
+      .filter(({ port }) => port > 0);
+    return [
+      ...this.#changed({ kind: "admit", nodes: admitted }, [...admitted].join()),
+      ...this.#changed({ kind: "maintain", peers }, JSON.stringify(peers)),
+      ...this.#changed({ kind: "observe", targets }, JSON.stringify(targets)),
+      ...this.#abortDown(others),
+    ];
+  }
+
+  /** A verdict ends the connections to the dead, so that forwarded streams end with it. */
+  #abortDown(members: readonly Member[]): Effect[] {
+    const down = new Set(
+      members.filter(({ status }) => status === "down").map(({ node }) => node),
+    );
+    const fresh = [...down].filter((node) => !this.#downBefore.has(node));
+    this.#downBefore = down;
+    return fresh.map((node) => ({ kind: "abort", node }));
+  }
+
+  #changed(effect: Effect, fingerprint: string): Effect[] {
+    if (this.#sent.get(effect.kind) === fingerprint) return [];
+    this.#sent.set(effect.kind, fingerprint);
+    return [effect];
+  }
+
+  syncTargets(members: readonly Member[], dice: number): NodeId[] {
+    const others = members.filter(({ node }) => node !== this.#self);
+    const linked = others.filter(({ node }) => this.#linked.has(node));
+    const down = others.filter(({ node, status }) => status === "down" && !this.#linked.has(node));
+    const picks = [pick(linked, dice), pick(down, dice >>> 8)];
+    return picks.filter((member) => member !== undefined).map(({ node }) => node);
+  }
+
+  /** Sooner while states differ, rarer while they are equal; jittered by a quarter. */
+  nextSyncMs(convergedAgoMs: number, dice: number): number {
+    const equal = convergedAgoMs <= 2 * this.#syncMs;
+    const { syncMinMs, syncMaxMs } = this.#config;
+    this.#syncMs = equal ? Math.min(this.#syncMs * 1.5, syncMaxMs) : syncMinMs;
+    return Math.round(this.#syncMs * (0.75 + (dice % 512) / 1024));
+  }
+}
+
+function pick(members: readonly Member[], dice: number): Member | undefined {
+  return members.length === 0 ? undefined : members[dice % members.length];
+}

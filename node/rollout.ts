@@ -1,0 +1,128 @@
+/**
+ * Rolling updates without a leader. Everyone reads the same task rows, so everyone can tell
+ * which replicas are still on their way to the new revision: replica n may be replaced while
+ * fewer than `parallelism` replicas before it are. Nothing is decided twice and nothing is sent.
+ *
+ * Failures are counted from the rows of failed tasks as well. Above the spec's ratio the rollout
+ * stands still (`pause`) or turns back: the wanted spec becomes the one before it, on every node
+ * that sees the same rows, without anyone writing a revision an operator did not sign.
+ */
+
+import type { NodeId, ReplicaId, RevisionId } from "../model/ids.ts";
+import type { TaskFacts } from "../model/documents.ts";
+import type { ServiceSpec } from "../model/spec.ts";
+import type { UpdateStatus } from "../model/view.ts";
+import { documentOf, revisionOf, type ServiceFacts } from "./mesh-facts.ts";
+
+export type PlacedTask = TaskFacts & { readonly node: NodeId; readonly alive: boolean };
+
+export type Rollout = {
+  /** What replicas are to become: the operator's spec, or the one before it after a failure. */
+  readonly spec: ServiceSpec;
+  readonly revision: RevisionId;
+  /** Replicas that may leave an older revision now. Ones without any task need no leave. */
+  readonly mayReplace: ReadonlySet<ReplicaId>;
+  readonly status: UpdateStatus;
+};
+
+export function planRollout(
+  service: ServiceFacts,
+  slots: readonly ReplicaId[],
+  tasks: readonly PlacedTask[],
+  nowMs: number,
+): Rollout {
+  const previous = previousSpec(service);
+  const failed = previous === undefined ? 0 : countFailed(service, tasks);
+  const tooMany = failed > service.spec.update.maxFailureRatio * Math.max(1, slots.length);
+  if (tooMany && previous !== undefined && service.spec.update.failureAction === "rollback") {
+    const revision = revisionOf(previous);
+    const gate = openGate(slots, tasks, revision, service.spec.rollback, nowMs);
+    const done = gate.waiting === 0;
+    const message = `${failed} of ${slots.length} replicas failed on ${short(service.revision)}`;
+    const status = { state: done ? "rolled-back" : "rolling-back", message } as const;
+    return { spec: previous, revision, mayReplace: gate.mayReplace, status };
+  }
+  const gate = openGate(slots, tasks, service.revision, service.spec.update, nowMs);
+  const standsStill = tooMany && service.spec.update.failureAction === "pause";
+  const spec = { spec: service.spec, revision: service.revision };
+  if (gate.waiting > 0 && (standsStill || service.paused)) {
+    const message = standsStill
+      ? `${failed} of ${slots.length} replicas failed on ${short(service.revision)}`
+      : "paused by an operator";
+    return { ...spec, mayReplace: new Set(), status: { state: "paused", message } };
+  }
+  const state = gate.waiting > 0 ? "updating" : "completed";
+  const message = gate.waiting > 0 ? `${slots.length - gate.waiting} of ${slots.length} done` : "";
+  return { ...spec, mayReplace: gate.mayReplace, status: { state, message } };
+}
+
+/** The nearest older revision, along the parents, that runs other tasks than the current one. */
+export function previousSpec(service: ServiceFacts): ServiceSpec | undefined {
+  const byId = new Map(service.register.revisions.map((revision) => [revision.id, revision]));
+  const queue = [...service.current.parents];
+  const seen = new Set<string>();
+  while (queue.length > 0) {
+    const id = queue.shift() as string;
+    const revision = byId.get(id);
+    if (revision === undefined || seen.has(id)) continue;
+    seen.add(id);
+    const document = documentOf(revision);
+    if (document?.kind === "service" && revisionOf(document.spec) !== service.revision) {
+      return document.spec;
+    }
+    queue.push(...revision.parents);
+  }
+  return undefined;
+}
+
+/** Replicas of which a task of the new revision failed; only while older ones are about. */
+function countFailed(service: ServiceFacts, tasks: readonly PlacedTask[]): number {
+  const failed = new Set<ReplicaId>();
+  const { monitorMs } = service.spec.update;
+  for (const task of tasks) {
+    if (task.revision !== service.revision || task.state !== "failed") continue;
+    if (task.createdAtMs < service.current.stamp.timeMs - 1_000) continue;
+    if (task.changedAtMs - task.createdAtMs <= monitorMs + startAllowanceMs) {
+      failed.add(task.replica);
+    }
+  }
+  return failed.size;
+}
+
+/** A task needs time to be made before it can fail; it counts on top of the monitor's window. */
+const startAllowanceMs = 30_000;
+
+function openGate(
+  slots: readonly ReplicaId[],
+  tasks: readonly PlacedTask[],
+  revision: RevisionId,
+  update: { readonly parallelism: number; readonly delayMs: number },
+  nowMs: number,
+): { mayReplace: ReadonlySet<ReplicaId>; waiting: number } {
+  const settled = new Set<ReplicaId>();
+  const older = new Set<ReplicaId>();
+  for (const task of tasks) {
+    if (!task.alive || !isLive(task)) continue;
+    if (task.revision !== revision) older.add(task.replica);
+    else if (task.ready && nowMs - task.changedAtMs >= update.delayMs) settled.add(task.replica);
+  }
+  const mayReplace = new Set<ReplicaId>();
+  const limit = update.parallelism === 0 ? slots.length : update.parallelism;
+  let onTheirWay = 0;
+  let waiting = 0;
+  for (const replica of slots) {
+    if (settled.has(replica)) continue;
+    if (older.has(replica)) waiting++;
+    if (onTheirWay < limit) mayReplace.add(replica);
+    onTheirWay++;
+  }
+  return { mayReplace, waiting };
+}
+
+export function isLive(task: { readonly state: TaskFacts["state"] }): boolean {
+  return task.state !== "complete" && task.state !== "failed";
+}
+
+function short(revision: string): string {
+  return revision.slice(0, 12);
+}
