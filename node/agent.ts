@@ -187,7 +187,7 @@ export class Agent {
       { kind: "answer", request, problems },
     ];
     if (this.#storageProblem !== undefined) {
-      return [...refuse([this.#storageProblem]), { kind: "store", writes: [], request: undefined }];
+      return [...refuse([this.#storageProblem]), ...this.#retryStore()];
     }
     const problems = judgeWrite(write, this.#look(moment), this.store, this.mesh);
     if (problems.length > 0) return refuse(problems);
@@ -200,6 +200,12 @@ export class Agent {
       ...this.#soon("flush", 0),
       ...this.#soon("reconcile", 0),
     ];
+  }
+
+  /** A disk that was full may have room again; the host still has what it refused. */
+  #retryStore(): Effect[] {
+    if (this.#storageProblem === undefined) return [];
+    return [{ kind: "store", writes: [], request: undefined }];
   }
 
   #stored(request: number | undefined, problem: Problem | undefined): Effect[] {
@@ -218,7 +224,11 @@ export class Agent {
       case "membership":
         return this.#reconcile(moment);
       case "idle":
-        return [...this.#reconcile(moment), ...this.#soon("idle", this.#config.idleReconcileMs)];
+        return [
+          ...this.#reconcile(moment),
+          ...this.#retryStore(),
+          ...this.#soon("idle", this.#config.idleReconcileMs),
+        ];
       case "sync":
         return this.#sync(moment);
     }

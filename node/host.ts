@@ -11,7 +11,7 @@ import type { EngineKind } from "../model/documents.ts";
 import type { Problem } from "../model/problem.ts";
 import type { MeshView } from "../model/view.ts";
 import type { Moment } from "../model/moment.ts";
-import type { Engine, Ports } from "../ports.ts";
+import type { Engine, Ports, Write } from "../ports.ts";
 import type { Agent } from "./agent.ts";
 import type { Effect, Event, OperatorWrite, Timer } from "./effects.ts";
 
@@ -29,6 +29,7 @@ export class Host {
   readonly #queue: Event[] = [];
   readonly #timers = new Map<Timer, () => void>();
   readonly #waiting = new Map<number, (problems: readonly Problem[]) => void>();
+  readonly #unstored = new Map<string, Write>();
   readonly #afterStep = new Set<() => void>();
   readonly #trace: HostTrace | undefined;
   #nextRequest = 1;
@@ -125,18 +126,14 @@ export class Host {
   }
 
   #perform(effect: Effect): void {
-    const { transport, probes, storage, routes } = this.#ports;
+    const { transport, probes, routes } = this.#ports;
     switch (effect.kind) {
       case "send":
         return transport.send(effect.to, effect.frame);
       case "broadcast":
         return transport.broadcast(effect.frame);
-      case "store": {
-        const outcome = storage.commit(effect.writes);
-        const problem = outcome.kind === "refused" ? outcome.problem : undefined;
-        this.#queue.push({ kind: "stored", request: effect.request, problem });
-        return;
-      }
+      case "store":
+        return this.#store(effect.writes, effect.request);
       case "answer": {
         this.#waiting.get(effect.request)?.(effect.problems);
         this.#waiting.delete(effect.request);
@@ -164,6 +161,15 @@ export class Host {
       case "set-timer":
         return this.#setTimer(effect.timer, effect.delayMs);
     }
+  }
+
+  /** What the disk refused is kept and tried again with the next commit. */
+  #store(writes: readonly Write[], request: number | undefined): void {
+    for (const write of writes) this.#unstored.set(`${write.table} ${write.key}`, write);
+    const outcome = this.#ports.storage.commit([...this.#unstored.values()]);
+    if (outcome.kind === "stored") this.#unstored.clear();
+    const problem = outcome.kind === "refused" ? outcome.problem : undefined;
+    this.#queue.push({ kind: "stored", request, problem });
   }
 
   #setTimer(timer: Timer, delayMs: number): void {
