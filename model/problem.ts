@@ -13,6 +13,7 @@ export type Problem = Readonly<
   | { code: "value-invalid"; file: string; line: number; path: string; detail: string }
   | { code: "key-unsupported"; file: string; line: number; path: string; detail: string }
   | { code: "key-ignored"; file: string; line: number; path: string; detail: string }
+  | { code: "value-assumed"; file: string; line: number; path: string; detail: string }
   | { code: "variable-unset"; file: string; line: number; variable: string; detail: string }
   | { code: "file-unreadable"; file: string; detail: string }
   | { code: "argument-invalid"; argument: string; detail: string }
@@ -90,6 +91,7 @@ const sentences: Sentences = {
   "value-invalid": (p) => `${at(p)}${p.path}: ${p.detail}`,
   "key-unsupported": (p) => `${at(p)}${p.path}: not supported yet: ${p.detail}`,
   "key-ignored": (p) => `${at(p)}${p.path}: ignored: ${p.detail}`,
+  "value-assumed": (p) => `${at(p)}${p.path}: ${p.detail}`,
   "variable-unset": (p) => `${at(p)}variable ${p.variable} is not set: ${p.detail}`,
   "file-unreadable": (p) => `cannot read ${p.file}: ${p.detail}`,
   "argument-invalid": (p) => `${p.argument}: ${p.detail}`,
@@ -171,7 +173,7 @@ export const problemCodes = Object.keys(sentences) as readonly ProblemCode[];
 
 /** Codes that only warn: the work goes on. */
 export function isWarning(problem: Problem): boolean {
-  return problem.code === "key-ignored";
+  return problem.code === "key-ignored" || problem.code === "value-assumed";
 }
 
 /** One sentence: what happened and, where it helps, what to do. */
