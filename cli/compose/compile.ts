@@ -106,7 +106,7 @@ function readServices(root: Field, context: ReturnType<typeof contextOf>): ReadS
   const volumes = root.get("volumes");
   return services.entries().flatMap(([name, service]) => {
     if (service.tree?.kind === "map") return readService(name, service, volumes, context) ?? [];
-    service.invalid("expected a map with an image");
+    if (!service.isPresent) service.invalid("needs an image");
     return [];
   });
 }

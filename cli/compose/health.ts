@@ -32,8 +32,9 @@ function readCompose(field: Field): Check | undefined {
   const timing = readTiming(field, composeDefaults);
   const test = field.get("test");
   if (!test.isPresent) {
-    const parts = field.entries().filter(([key, value]) => key !== "disable" && value.isPresent);
-    if (parts.length > 0) field.unsupported("changing the image's own check: give `test` as well");
+    const parts = ["interval", "timeout", "retries", "start_period"];
+    if (parts.some((part) => field.get(part).isPresent))
+      field.unsupported("changing the image's own check: give `test` as well");
     return undefined;
   }
   const command = readTest(test);

@@ -43,7 +43,23 @@ export function checkKeys(tree: Tree): Problem[] {
   return problems;
 }
 
+/** Keys that may be a map among other things. */
+const eitherWay: ReadonlySet<string> = new Set([
+  "services.*.extends",
+  "services.*.networks",
+  "services.*.ulimits.*",
+  "services.*.x-shoal.health.liveness.tcp",
+  "services.*.x-shoal.health.readiness.tcp",
+  "networks.*.external",
+  "volumes.*.external",
+]);
+
 function walk(tree: Tree, branch: Branch, path: string, problems: Problem[]): void {
+  if (tree.kind !== "map" && needsMap(branch) && !(tree.kind === "scalar" && tree.text === "")) {
+    const detail = `expected a map, found ${tree.kind === "list" ? "a list" : "text"}`;
+    problems.push({ code: "value-invalid", ...tree.at, path, detail });
+    return;
+  }
   if (tree.kind === "list") {
     const items = branch.children.get("[]");
     if (items === undefined) return;
@@ -72,6 +88,11 @@ function check(key: string, entry: Entry, above: Branch, path: string, problems:
   } else {
     walk(entry.value, branch, path, problems);
   }
+}
+
+function needsMap({ key, children }: Branch): boolean {
+  if (key === undefined || eitherWay.has(key.path)) return false;
+  return [...children.keys()].some((name) => name !== "[]" && name !== "**");
 }
 
 function isLeaf(branch: Branch): boolean {

@@ -247,7 +247,7 @@ services.*.x-shoal.health.liveness.http.path    yes      "/" unless given
 services.*.x-shoal.health.liveness.http.port    yes
 services.*.x-shoal.health.liveness.interval     yes      5s unless given
 services.*.x-shoal.health.liveness.retries      yes      3 unless given
-services.*.x-shoal.health.liveness.start_period yes
+services.*.x-shoal.health.liveness.start_period  yes
 services.*.x-shoal.health.liveness.tcp          yes      a port
 services.*.x-shoal.health.liveness.tcp.port     yes
 services.*.x-shoal.health.liveness.timeout      yes      2s unless given

@@ -78,7 +78,7 @@ export function parseTree(file: string, text: string): Parsed {
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
-    logLevel: "silent",
+    logLevel: "error",
   });
   if (document.errors.length > 0) {
     const problems = document.errors

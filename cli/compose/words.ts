@@ -16,6 +16,11 @@ export function splitWords(line: string): string[] | undefined {
       at++;
       continue;
     }
+    // A backslash before the end of a line joins two lines.
+    if (character === "\\" && line[at + 1] === "\n") {
+      at += 2;
+      continue;
+    }
     const piece = readPiece(line, at);
     if (piece === undefined) return undefined;
     word = (word ?? "") + piece.text;
@@ -33,9 +38,7 @@ function readPiece(line: string, at: number): { text: string; end: number } | un
   }
   if (character === '"') return readDoubleQuoted(line, at + 1);
   if (character !== "\\") return { text: character, end: at + 1 };
-  // A backslash before the end of a line joins two lines.
-  const next = line[at + 1] ?? "";
-  return { text: next === "\n" ? "" : next, end: at + 2 };
+  return { text: line[at + 1] ?? "", end: at + 2 };
 }
 
 function readDoubleQuoted(line: string, from: number): { text: string; end: number } | undefined {
