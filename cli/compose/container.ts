@@ -16,7 +16,7 @@ export function readContainer(
 ): ContainerWorkload | undefined {
   const image = readImage(service);
   const { stack, directory, env } = context;
-  const mounts = readMounts(service, { stack, directory, home: env["HOME"] ?? "/root", volumes });
+  const mounts = readMounts(service, { stack, directory, home: env.HOME ?? "/root", volumes });
   const workload = {
     env: readEnvironment(service, context),
     containerLabels: readContainerLabels(service, context),

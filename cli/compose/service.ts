@@ -82,7 +82,7 @@ function safeOrder(
 /** Data that stays behind on its node. Network file systems mount anywhere. */
 function isLocalVolume(mount: Mount): boolean {
   if (mount.kind !== "volume" || mount.source === undefined || mount.readOnly) return false;
-  const type = mount.driverOptions?.["type"] ?? "";
+  const type = mount.driverOptions?.type ?? "";
   const isRemote = /^(nfs|cifs|smb|glusterfs|ceph)/.test(type);
   return !isRemote && (mount.driver === undefined || mount.driver === "local");
 }
