@@ -30,8 +30,10 @@ export function findTask(view: MeshView, text: string): TaskView {
   const exact = view.tasks.find(({ task }) => task === text);
   if (exact !== undefined) return exact;
   const wanted = text.includes("/") ? text : text.replace("_", "/");
-  const replicas = view.tasks.filter(({ replica }) => {
-    return replica === wanted || replica.endsWith(`/${text}`);
+  const replicas = view.tasks.filter(({ replica, service, slot }) => {
+    // A global service's slot is shown as the node's name.
+    const names = [replica, `${service}.${slot}`];
+    return names.some((name) => name === wanted || name.endsWith(`/${text}`));
   });
   const unknown: Problem = { code: "task-unknown", task: text };
   if (replicas.length > 0) {

@@ -36,8 +36,9 @@ export type Writes = {
 /** `peers`: how many had it by the time of the answer. */
 export type Written = { readonly revisions: readonly string[]; readonly peers: number };
 
+/** Of one task, one service, or one stack. */
 export type LogQuery = {
-  readonly tasks: readonly TaskId[] | undefined;
+  readonly task: TaskId | undefined;
   readonly service: string | undefined;
   readonly stack: string | undefined;
   readonly follow: boolean;
@@ -66,6 +67,8 @@ export type ExecRequest = {
 export interface Terminal {
   /** Width of standard output; undefined when it is no terminal. */
   readonly columns: number | undefined;
+  /** Whether standard output may be coloured. */
+  readonly colours: boolean;
   /** One line, or several, to standard output. */
   print(text: string): void;
   /** To standard error. */

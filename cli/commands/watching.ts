@@ -5,6 +5,7 @@ import { explain } from "../../model/problem.ts";
 import type { MeshView, TaskView } from "../../model/view.ts";
 import { showSpan } from "../amounts.ts";
 import { printClock, printInstant } from "../calendar.ts";
+import { paint } from "../colours.ts";
 import { type Command, type Input, show, showTable, word } from "../command.ts";
 import { findNode, findService, findTask, nodeName, servicesOfStack } from "../names.ts";
 import { slip } from "../options.ts";
@@ -65,12 +66,14 @@ function* logs(input: Input): Work<ExitCode> {
   const names = new Map(view.tasks.map((task) => [task.task, logName(task)]));
   const withTimes = input.options.flag("timestamps");
   const prefixed = !input.options.flag("raw");
+  const colours = yield* ask(({ terminal }) => terminal.colours);
   yield* ask((world) =>
     world.follow(world.mesh.logs(query), (chunk) => {
       if (isJson) return JSON.stringify(chunk);
       const time = withTimes ? `${printClock(chunk.atMs)} ` : "";
-      const name = prefixed ? `${names.get(chunk.task) ?? chunk.task} | ` : "";
-      return `${time}${name}${chunk.line}`;
+      const name = `${names.get(chunk.task) ?? chunk.task} | `;
+      const prefix = prefixed ? (colours ? paint(chunk.task, name) : name) : "";
+      return `${time}${prefix}${chunk.line}`;
     }),
   );
   return 0;
@@ -80,7 +83,7 @@ function* logs(input: Input): Work<ExitCode> {
 function chooseLogs({ words, options }: Input, view: MeshView, nowMs: number): LogQuery {
   const [first] = words;
   const base = {
-    tasks: undefined,
+    task: undefined,
     service: undefined,
     stack: undefined,
     follow: options.flag("follow"),
@@ -93,10 +96,7 @@ function chooseLogs({ words, options }: Input, view: MeshView, nowMs: number): L
     return { ...base, stack };
   }
   if (first === undefined) throw slip("SERVICE", "name a service, a replica or --stack");
-  if (/\.[^./]+$/.test(first)) {
-    return { ...base, tasks: words.map((text) => findTask(view, text).task) };
-  }
-  if (words.length > 1) throw slip(words[1] ?? "", "one service at a time, or --stack");
+  if (/\.[^./]+$/.test(first)) return { ...base, task: findTask(view, first).task };
   return { ...base, service: findService(view, first).service };
 }
 
@@ -172,7 +172,7 @@ export const watchingCommands: readonly Command[] = [
   },
   {
     name: "logs",
-    usage: "[SERVICE|TASK...]",
+    usage: "[SERVICE|TASK]",
     summary: "Print what tasks wrote, wherever they run",
     options: [
       ["-f, --follow", "go on until interrupted"],

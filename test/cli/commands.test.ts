@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseInvite, readTrust } from "../../api/person.ts";
 import { commands, groups } from "../../cli/program.ts";
-import type { TaskId } from "../../model/ids.ts";
 import type { RevisionView } from "../../model/view.ts";
 import { verify } from "../../trust/identity.ts";
 import { TrustLog } from "../../trust/log.ts";
@@ -458,7 +457,7 @@ test("logs name their replica and node, and know services, replicas and stacks",
   ]);
   const [service, replica, stack] = fake.queries;
   assert.deepEqual([service?.service, service?.follow, service?.tail], ["hello/web", true, 5]);
-  assert.deepEqual(replica?.tasks, [task as TaskId]);
+  assert.equal(replica?.task, task);
   assert.equal(stack?.stack, "hello");
 });
 

@@ -96,6 +96,7 @@ export function makeFake(options: Options): Fake {
     meshAt: () => fakeMesh(fake, options),
     terminal: {
       columns: options.columns,
+      colours: false,
       draws: false,
       print: (text) => void fake.out.push(text),
       note: (text) => void fake.err.push(text),
