@@ -20,9 +20,9 @@ export type PersonFiles = {
 
 /** `SHOAL_CONFIG`, else XDG's place (XDG Base Directory Specification 0.8). */
 export function configDirectory(env: NodeJS.ProcessEnv, home: string): string {
-  const own = env["SHOAL_CONFIG"];
+  const own = env.SHOAL_CONFIG;
   if (own !== undefined && own !== "") return own;
-  const xdg = env["XDG_CONFIG_HOME"];
+  const xdg = env.XDG_CONFIG_HOME;
   return join(xdg === undefined || xdg === "" ? join(home, ".config") : xdg, "shoal");
 }
 

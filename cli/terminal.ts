@@ -16,7 +16,7 @@ export function openTerminal(): Terminal & { close(): void } {
     get columns() {
       return stdout.isTTY ? stdout.columns : undefined;
     },
-    colours: stdout.isTTY === true && (env["NO_COLOR"] ?? "") === "",
+    colours: stdout.isTTY === true && (env.NO_COLOR ?? "") === "",
     draws: stderr.isTTY === true,
     print(line) {
       drawing.erase();
