@@ -5,7 +5,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { commands, groups } from "../cli/program.ts";
 import { problemCodes } from "../model/problem.ts";
+import { deadLinks, unknownCommands, unknownScripts } from "./tidy/documents.ts";
 import { isOutsideTheHouse, listedDoors, reasonsToBeDoor } from "./tidy/doors.ts";
 import { breaches, findCycle } from "./tidy/import-rule.ts";
 import { listFiles, parseSource, readSources, readText } from "./tidy/source-tree.ts";
@@ -89,18 +91,24 @@ test("docs/problems.md has a section for every problem code and no other", () =>
   assert.deepEqual(sections.map(([, code]) => code as string).sort(), [...problemCodes].sort());
 });
 
-test("documents name npm scripts and files that are there", () => {
+test("documents name files, npm scripts and commands that are there", () => {
   const scripts = Object.keys(JSON.parse(readText("package.json")).scripts);
   const files = new Set(listFiles([""]));
-  const missing = listFiles([".md"]).flatMap((path) => {
+  const faults = listFiles([".md"]).flatMap((path) => {
     const text = readText(path);
-    const named = [...text.matchAll(/npm (?:run )?(start|test|[a-z]+)\b(?= |`|$)/gm)]
-      .map(([, script]) => script as string)
-      .filter((script) => !scripts.includes(script) && !["ci", "install"].includes(script))
-      .map((script) => `${path}: npm run ${script}`);
-    return [...named, ...deadLinks(path, text, files)];
+    const found = [
+      ...deadLinks(path, text, files),
+      ...unknownScripts(text, scripts),
+      ...unknownCommands(text, commands, groups),
+    ];
+    return found.map((fault) => `${path}: ${fault}`);
   });
-  assert.deepEqual(missing, []);
+  assert.deepEqual(faults, []);
+});
+
+test("what problems advise to do can be done", () => {
+  const text = readText("model/problem.ts");
+  assert.deepEqual(unknownCommands(text, commands, groups), []);
 });
 
 test("the detector of doors knows a door from a pure file", () => {
@@ -132,19 +140,4 @@ function isWide(line: string): boolean {
 
 function paths(files: readonly { readonly path: string }[]): string[] {
   return files.map(({ path }) => path);
-}
-
-/** Relative links, and names of files in backquotes that start with one of our folders. */
-function deadLinks(path: string, text: string, files: ReadonlySet<string>): string[] {
-  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : "";
-  const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(([, to]) =>
-    new URL(to as string, `file:///${folder}`).pathname.slice(1),
-  );
-  const ours = [...files].map((file) => file.split("/")[0]).join("|");
-  const quoted = [...text.matchAll(new RegExp(`\`((?:${ours})/[\\w./-]+\\.\\w+)\``, "g"))].map(
-    ([, name]) => name as string,
-  );
-  const isThere = (name: string) =>
-    files.has(name) || [...files].some((file) => file.startsWith(name.replace(/\/?$/, "/")));
-  return [...links, ...quoted].filter((name) => !isThere(name)).map((name) => `${path}: ${name}`);
 }
