@@ -1,14 +1,13 @@
-/** Percentiles, and the shape of a benchmark and of what it finds. */
+/** Percentiles, and the shape of a benchmark and of what it finds. See bench/main.ts. */
 
 /** Units stand in the names: p50Ms, rssMB. Plain numbers, so that one line of JSON says all. */
 export type Figures = Readonly<Record<string, number>>;
 
-export type Bench = {
-  /** What is measured, from when to when. */
-  readonly summary: string;
-  /** `say` prints progress for people; what counts is returned. */
-  readonly run: (say: (line: string) => void) => Promise<Figures>;
-};
+export type RunBench = (options: {
+  readonly json: boolean;
+  /** Progress for people; what counts is returned. */
+  readonly say: (line: string) => void;
+}) => Promise<Figures> | Figures;
 
 /**
  * Nearest rank: the smallest value that `share` of all are not above. With 20 runs p99 is the

@@ -110,18 +110,24 @@ run() {
   exec "$command" up --name "$name" --data "$data" $args
 }
 
+answers() { [ -S "$data/shoal.sock" ] && "$command" version >/dev/null 2>&1; }
+
 start() {
   if has_systemd; then
     systemctl restart shoal.service
+    agent=1
+  elif answers; then
+    return 0
   else
     setsid sh "$library/vagrant/provision.sh" run >>"$log" 2>&1 </dev/null &
+    agent=$!
   fi
   tries=$((answer_seconds * 5))
-  until [ -S "$data/shoal.sock" ] && "$command" version >/dev/null 2>&1; do
+  until answers; do
     tries=$((tries - 1))
-    if [ "$tries" -le 0 ]; then
-      has_systemd || tail -n 20 "$log" >&2
-      fail "the agent did not answer within $answer_seconds s"
+    if [ "$tries" -le 0 ] || ! kill -0 "$agent" 2>/dev/null; then
+      [ ! -f "$log" ] || tail -n 20 "$log" >&2
+      fail "the agent does not answer"
     fi
     sleep 0.2
   done

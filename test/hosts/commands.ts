@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { isIPv4 } from "node:net";
 import type { Bed } from "./bed.ts";
+import { BedMesh } from "./mesh.ts";
 
 type HostCommand = {
   readonly usage: string;
@@ -19,6 +20,23 @@ const commands: Readonly<Record<string, HostCommand>> = {
       await bed.up(count === undefined ? 3 : hostNumber(count));
       await printStatus(bed);
     },
+  },
+  mesh: {
+    usage: "mesh",
+    summary: "install Shoal on all of them and make them one mesh",
+    run: async (bed) => {
+      await BedMesh.form(bed);
+    },
+  },
+  "kill-agent": {
+    usage: "kill-agent HOST",
+    summary: "kill -9 its agent; containers run on",
+    run: async (bed, [host]) => await new BedMesh(bed).killAgent(bed.host(hostNumber(host))),
+  },
+  "start-agent": {
+    usage: "start-agent HOST",
+    summary: "start it again",
+    run: async (bed, [host]) => await new BedMesh(bed).startAgent(bed.host(hostNumber(host))),
   },
   status: {
     usage: "status",
