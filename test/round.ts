@@ -21,6 +21,10 @@ export function emptyTally(): Tally {
 
 /** Adds a round's counts to the tally. Returns whether the event is worth showing. */
 export function watchRound(event: TestEvent, tally: Tally): boolean {
+  // The runner counts a suite that is left out as nothing at all.
+  if (event.type === "test:pass" && event.data.details.type === "suite" && event.data.skip) {
+    tally.skipped += 1;
+  }
   if (event.type === "test:diagnostic") return !roundSummary.test(event.data.message);
   // Each file has a summary as well; the one without a file is the round's.
   if (event.type !== "test:summary" || event.data.file !== undefined) return true;

@@ -18,6 +18,17 @@ import { Host } from "./host.ts";
 import { Lan } from "./lan.ts";
 import { type RunOptions, run } from "./shell.ts";
 
+/**
+ * For suites on a bed: left out where nobody can make hosts, except in CI, where a suite that does
+ * not run proves nothing and `up` says why.
+ */
+export const onHosts = {
+  skip:
+    process.getuid?.() !== 0 &&
+    process.env.CI !== "true" &&
+    "only root can make hosts: sudo npm test",
+};
+
 export class Bed {
   readonly directory = join(root, ".data/hosts");
   /** "shoal-" and what tells this checkout from another on the same machine. */
