@@ -5,7 +5,7 @@ import { timeFailovers } from "./runs.ts";
 import { shoal } from "./shoal.ts";
 import { swarm } from "./swarm.ts";
 
-/** A promise about p99 is held by the worst of twenty. Swarm needs 25 s a run: its median will do. */
+/** The worst of twenty holds a promise about p99. Swarm takes 25 s a run: its median will do. */
 const runs = { shoal: 20, swarm: 5 };
 
 export const run: RunBench = async ({ say }): Promise<Figures> => {
