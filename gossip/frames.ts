@@ -26,7 +26,7 @@ export type Frame = Readonly<
       facts: readonly Uint8Array[];
     }
   /** "My state's digest is this": begins a comparison, or ends it when `equal`. */
-  | { kind: "digest"; digest: Uint8Array; wallMs: number; equal: boolean }
+  | { kind: "digest"; digest: Uint8Array; wallMs: number; equal: boolean; settled: boolean }
   | {
       kind: "summary";
       /** [node, epoch, seq, first 8 bytes of the root] */
@@ -39,6 +39,8 @@ export type Frame = Readonly<
       kind: "inventory";
       /** Node documents to be sent whole. */
       wanted: readonly string[];
+      /** Whether the sender has current state; see retirement.ts. */
+      settled: boolean;
       /** Ids held in each bucket that differs. */
       buckets: readonly (readonly [number, readonly string[]])[];
       /** Fact ids held; null when the digests were equal. */
@@ -46,20 +48,18 @@ export type Frame = Readonly<
     }
   | {
       kind: "want";
+      settled: boolean;
       documents: readonly string[];
       revisions: readonly string[];
       facts: readonly string[];
     }
+  /** Receipt for a fresh push: these are here now. */
+  | { kind: "have"; revisions: readonly string[]; facts: readonly string[] }
   /** Two heads of one version: proof that their signer says different things to different nodes. */
   | { kind: "proof"; heads: readonly [Uint8Array, Uint8Array] }
 >;
 
-export type HeadSummary = readonly [
-  node: string,
-  epoch: number,
-  seq: number,
-  root: Uint8Array,
-];
+export type HeadSummary = readonly [node: string, epoch: number, seq: number, root: Uint8Array];
 
 export function writeFrame(frame: Frame): Uint8Array {
   return encode(frame);
@@ -79,6 +79,8 @@ export function readFrame(bytes: Uint8Array): Frame | undefined {
       return readInventory(value);
     case "want":
       return readWant(value);
+    case "have":
+      return readHave(value);
     case "proof":
       return readProof(value);
     default:
@@ -94,9 +96,10 @@ function readPush({ fresh, documents, revisions, facts }: Fields): Frame | undef
   return { kind: "push", fresh, documents, revisions, facts };
 }
 
-function readDigest({ digest, wallMs, equal }: Fields): Frame | undefined {
+function readDigest({ digest, wallMs, equal, settled }: Fields): Frame | undefined {
   if (!isBytes(digest) || digest.length !== 32 || !isWhole(wallMs)) return undefined;
-  return typeof equal === "boolean" ? { kind: "digest", digest, wallMs, equal } : undefined;
+  if (typeof equal !== "boolean" || typeof settled !== "boolean") return undefined;
+  return { kind: "digest", digest, wallMs, equal, settled };
 }
 
 function readSummary({ heads, buckets, facts }: Fields): Frame | undefined {
@@ -107,17 +110,24 @@ function readSummary({ heads, buckets, facts }: Fields): Frame | undefined {
   return { kind: "summary", heads, buckets, facts };
 }
 
-function readInventory({ wanted, buckets, facts }: Fields): Frame | undefined {
+function readInventory({ wanted, settled, buckets, facts }: Fields): Frame | undefined {
   if (!isList(wanted, isId) || !isList(buckets, isBucket)) return undefined;
+  if (typeof settled !== "boolean") return undefined;
   if (facts !== null && !isList(facts, isId)) return undefined;
-  return { kind: "inventory", wanted, buckets, facts };
+  return { kind: "inventory", wanted, settled, buckets, facts };
 }
 
-function readWant({ documents, revisions, facts }: Fields): Frame | undefined {
+function readWant({ settled, documents, revisions, facts }: Fields): Frame | undefined {
   if (!isList(documents, isId) || !isList(revisions, isId) || !isList(facts, isId)) {
     return undefined;
   }
-  return { kind: "want", documents, revisions, facts };
+  if (typeof settled !== "boolean") return undefined;
+  return { kind: "want", settled, documents, revisions, facts };
+}
+
+function readHave({ revisions, facts }: Fields): Frame | undefined {
+  if (!isList(revisions, isId) || !isList(facts, isId)) return undefined;
+  return { kind: "have", revisions, facts };
 }
 
 function readProof({ heads }: Fields): Frame | undefined {

@@ -5,6 +5,9 @@
  *
  * Ids are truncated SHA-256 hashes of signed bytes: only somebody who may write could try to
  * make two different sets collide, and would gain a delay until the next write.
+ *
+ * A retired register (its tombstone is old) is kept and found, but is in no sum: nodes that have
+ * purged it already and nodes that have not are equal.
  */
 
 import { fromString } from "uint8arrays/from-string";
@@ -17,6 +20,7 @@ export class Registers {
   readonly #registers = new Map<string, Register>();
   readonly #revisions = new Map<string, Revision>();
   readonly #sums = new Uint8Array(bucketCount * sumBytes);
+  readonly #retired = new Set<string>();
   #keys: readonly string[] | undefined;
 
   get(key: string): Register | undefined {
@@ -42,6 +46,7 @@ export class Registers {
     const before = this.#registers.get(revision.key);
     const after = mergeRevision(before, revision);
     if (after === before) return undefined;
+    this.unretire(revision.key);
     if (before === undefined) this.#keys = undefined;
     this.#registers.set(revision.key, after);
     this.#add(revision);
@@ -50,10 +55,26 @@ export class Registers {
     return { dropped };
   }
 
+  isRetired(key: string): boolean {
+    return this.#retired.has(key);
+  }
+
+  retire(key: string): void {
+    if (this.#retired.has(key) || !this.#registers.has(key)) return;
+    this.#retired.add(key);
+    for (const { id } of this.#registers.get(key)?.revisions ?? []) this.#fold(id);
+  }
+
+  unretire(key: string): void {
+    if (!this.#retired.delete(key)) return;
+    for (const { id } of this.#registers.get(key)?.revisions ?? []) this.#fold(id);
+  }
+
   /** Forgets a whole register: a tombstone that everyone has acknowledged. */
   purge(key: string): readonly Revision[] {
     const register = this.#registers.get(key);
     if (register === undefined) return [];
+    this.unretire(key);
     this.#registers.delete(key);
     this.#keys = undefined;
     for (const revision of register.revisions) this.#remove(revision);
@@ -65,7 +86,10 @@ export class Registers {
   }
 
   idsIn(bucket: number): string[] {
-    return [...this.#revisions.keys()].filter((id) => bucketOf(id) === bucket).sort();
+    return [...this.#revisions.values()]
+      .filter(({ id, key }) => bucketOf(id) === bucket && !this.#retired.has(key))
+      .map(({ id }) => id)
+      .sort();
   }
 
   /** Buckets whose sums differ from those of a peer. */

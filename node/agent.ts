@@ -11,7 +11,7 @@
  * - Same state and same event give the same effects. Time and chance arrive with the event.
  */
 
-import type { Verify, Signer } from "../crdt/signed.ts";
+import type { Signer, Verify } from "../crdt/signed.ts";
 import { Membership } from "../gossip/membership.ts";
 import { Store, type Touched } from "../gossip/store.ts";
 import type { NodeFacts, Row, TaskFacts } from "../model/documents.ts";
@@ -19,6 +19,7 @@ import type { MeshId, NodeId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
 import type { Problem } from "../model/problem.ts";
 import type { MeshView } from "../model/view.ts";
+import { Placer } from "../placement/placer.ts";
 import type { ProbeVerdict } from "../ports.ts";
 import type { Config } from "./config.ts";
 import type { Desired } from "./desired.ts";
@@ -26,11 +27,10 @@ import type { Effect, Event, OperatorWrite, OwnFacts, Timer } from "./effects.ts
 import { LocalTasks } from "./local-tasks.ts";
 import { readNode } from "./mesh-facts.ts";
 import { Neighbours } from "./neighbours.ts";
+import { claimPorts } from "./routing.ts";
 import { buildView } from "./view.ts";
 import { Worklist } from "./worklist.ts";
 import { judgeWrite } from "./write-check.ts";
-import { Placer } from "../placement/placer.ts";
-import { claimPorts } from "./routing.ts";
 
 export type AgentOptions = {
   readonly mesh: MeshId;
@@ -143,8 +143,7 @@ export class Agent {
   }
 
   #open(moment: Moment): Effect[] {
-    const epoch = Math.floor(moment.wallMs / 1000);
-    this.store.open(epoch, 0, moment.wallMs);
+    this.store.open(moment.wallMs);
     const rows = readNode(this.store, this.self);
     this.#tasks.restore(rows.tasks, moment.monotonicMs);
     return [
@@ -219,13 +218,15 @@ export class Agent {
     this.#lateMs = Math.max(this.#lateMs, lateMs);
     switch (timer) {
       case "flush":
-        return this.#flush();
+        return this.#flush(moment, false);
       case "reconcile":
       case "membership":
         return this.#reconcile(moment);
       case "idle":
+        this.store.tidy(moment);
         return [
           ...this.#reconcile(moment),
+          ...this.#flush(moment, true),
           ...this.#retryStore(),
           ...this.#soon("idle", this.#config.idleReconcileMs),
         ];
@@ -234,9 +235,10 @@ export class Agent {
     }
   }
 
-  #flush(): Effect[] {
-    const writes = this.store.takeWrites();
-    const frames = this.store.takeBroadcast();
+  /** On disk before it is told: what peers heard from this node is never unsaid by a crash. */
+  #flush(moment: Moment, withOthers: boolean): Effect[] {
+    const writes = this.store.takeWrites(withOthers);
+    const frames = this.store.takeBroadcast(moment);
     return [
       ...(writes.length > 0 ? [{ kind: "store", writes, request: undefined } as const] : []),
       ...frames.map((frame): Effect => ({ kind: "broadcast", frame })),

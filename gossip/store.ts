@@ -1,0 +1,361 @@
+/**
+ * The door of replicated state for the agent: it takes in frames, operators' writes and the node's
+ * own rows, and gives out frames to send and what has to go to disk. Begin reading at `receive`.
+ *
+ * Invariants:
+ * - Only this node's key writes this node's document; its (epoch, seq) never repeats, whatever
+ *   was lost with a disk: a newer head of its own that comes from outside raises the epoch.
+ * - A stamp too far ahead of this node's clock is not merged. It is offered again by every
+ *   comparison until its time has come.
+ */
+
+import { encode } from "../crdt/codec.ts";
+import { equalBytes } from "../crdt/hash.ts";
+import { amend, type NodeDelta, type NodeDocument } from "../crdt/node-document.ts";
+import { heads, type Register, type Revision } from "../crdt/register.ts";
+import type { Signer, Verify } from "../crdt/signed.ts";
+import { advance, type HybridTime, observe } from "../crdt/stamp.ts";
+import type { Row } from "../model/documents.ts";
+import type { MeshId, NodeId } from "../model/ids.ts";
+import type { Moment } from "../model/moment.ts";
+import type { Problem } from "../model/problem.ts";
+import type { Storage, Write } from "../ports.ts";
+import type { Draft } from "../trust/authoring.ts";
+import type { TrustLog } from "../trust/log.ts";
+import { rowValue } from "./documents.ts";
+import { answerInventory, answerSummary, answerWant, summarise } from "./exchange.ts";
+import { type Frame, readFrame, writeFrame } from "./frames.ts";
+import { Outbox } from "./outbox.ts";
+import { PeerClocks, skewLimitMs } from "./peer-clocks.ts";
+import { Receipts } from "./receipts.ts";
+import { Replica, type Touched } from "./replica.ts";
+import { Retirement } from "./retirement.ts";
+
+export type { Touched } from "./replica.ts";
+
+export type StoreOptions = {
+  readonly mesh: MeshId;
+  readonly self: Signer;
+  readonly verify: Verify;
+  /** What storage held when the agent started. */
+  readonly loaded?: Pick<Storage, "load">;
+};
+
+export type Received = { readonly replies: readonly Uint8Array[]; readonly touched: Touched };
+
+export type Submitted =
+  | { readonly kind: "accepted"; readonly ids: readonly string[] }
+  | { readonly kind: "refused"; readonly problems: readonly Problem[] };
+
+/** DESIGN section 5: further ahead than clocks of one mesh are apart. */
+const aheadMaxMs = 2_000;
+/** How long a stamp from the future stays among the problems after it was last offered, ms. */
+const alarmMs = 60_000;
+
+export class Store {
+  readonly #replica: Replica;
+  readonly #self: Signer;
+  readonly #outbox = new Outbox();
+  readonly #clocks = new PeerClocks();
+  readonly #receipts = new Receipts();
+  readonly #early = new Map<string, { aheadMs: number; seenMs: number }>();
+  #retirement: Retirement;
+  #time: HybridTime = { timeMs: 0, counter: 0 };
+  #epoch = 0;
+  #isOpen = false;
+  #equalMs: number | undefined;
+  #skewMs = 0;
+  #nowMs = 0;
+
+  constructor({ mesh, self, verify, loaded }: StoreOptions) {
+    this.#self = self;
+    this.#replica = new Replica({ mesh, self: self.id as NodeId, verify, loaded });
+    this.#retirement = new Retirement(this.#replica, undefined, 0);
+    for (const key of this.#replica.registers.keys("")) this.#observe(this.register(key));
+  }
+
+  /** Before anything else: a new epoch, above every one this node is known to have used. */
+  open(wallMs: number): void {
+    const own = this.document(this.#self.id as NodeId);
+    this.#epoch = Math.max(Math.floor(wallMs / 1000), (own?.head.epoch ?? 0) + 1);
+    this.#retirement = new Retirement(this.#replica, own?.head.wallMs, wallMs);
+    this.#isOpen = true;
+  }
+
+  get trust(): TrustLog {
+    return this.#replica.trust;
+  }
+
+  get dropped(): number {
+    return this.#replica.dropped;
+  }
+
+  receive(from: NodeId, bytes: Uint8Array, moment: Moment): Received {
+    this.#nowMs = moment.monotonicMs;
+    const frame = readFrame(bytes);
+    if (frame === undefined) this.#replica.dropped++;
+    const replies = frame === undefined ? [] : this.#take(from, frame, moment);
+    const touched = this.#replica.takeTouched();
+    for (const key of touched.keys) this.#retirement.noteChange(key, moment.wallMs);
+    return { replies: replies.map(writeFrame), touched };
+  }
+
+  #take(from: NodeId, frame: Frame, moment: Moment): Frame[] {
+    switch (frame.kind) {
+      case "digest":
+        return this.#compare(from, frame, moment);
+      case "summary":
+        return answerSummary(this.#replica, frame, this.#retirement.settled);
+      case "inventory":
+        return answerInventory(this.#replica, frame, this.#retirement.settled);
+      case "want":
+        if (frame.settled && !this.#retirement.settled) this.#retirement.disown(frame.revisions);
+        return answerWant(this.#replica, frame);
+      case "push":
+        return this.#takePush(frame, moment);
+      case "have":
+        this.#receipts.note(from, [...frame.revisions, ...frame.facts]);
+        return [];
+      case "proof":
+        if (this.#replica.mergeProof(frame.heads)) this.#outbox.addProof(frame.heads);
+        return [];
+    }
+  }
+
+  #compare(from: NodeId, frame: Extract<Frame, { kind: "digest" }>, moment: Moment): Frame[] {
+    this.#clocks.hear(from, frame.wallMs, moment.wallMs, moment.monotonicMs);
+    this.#skewMs = this.#clocks.skewMs(moment.monotonicMs);
+    if (!equalBytes(frame.digest, this.digest())) {
+      return frame.equal ? [] : [summarise(this.#replica)];
+    }
+    this.#equalMs = moment.monotonicMs;
+    this.#retirement.noteEqual(from, frame.settled, moment.wallMs);
+    return frame.equal ? [] : [this.#digestFrame(moment, true)];
+  }
+
+  #takePush(frame: Extract<Frame, { kind: "push" }>, moment: Moment): Frame[] {
+    for (const fact of frame.facts) this.#replica.mergeFact(fact);
+    if (frame.facts.length > 0) this.#replica.dropStrangers();
+    const had: string[] = [];
+    for (const bytes of frame.revisions) {
+      const revision = this.#replica.readRevision(bytes);
+      if (revision === undefined || this.#isEarly(revision, moment)) continue;
+      this.#replica.addRevision(revision);
+      this.#observe(this.register(revision.key));
+      had.push(revision.id);
+    }
+    const wanted = new Set<string>();
+    for (const delta of frame.documents) this.#takeDelta(delta, wanted, moment);
+    const replies: Frame[] = [];
+    if (wanted.size > 0) {
+      const settled = this.#retirement.settled;
+      replies.push({ kind: "want", settled, documents: [...wanted], revisions: [], facts: [] });
+    }
+    const facts = frame.facts.map((bytes) => Receipts.idOf(bytes));
+    if (frame.fresh && had.length + facts.length > 0) {
+      replies.push({ kind: "have", revisions: had, facts });
+    }
+    return replies;
+  }
+
+  #takeDelta(delta: NodeDelta, wanted: Set<string>, moment: Moment): void {
+    const outcome = this.#replica.mergeDelta(delta, this.#self.id as NodeId);
+    if (outcome.kind === "mismatch") wanted.add(outcome.node);
+    if (outcome.kind === "equivocation") this.#outbox.addProof(outcome.proof);
+    if (outcome.kind === "own" && this.#isOpen) this.#outrank(outcome.epoch, moment);
+  }
+
+  /** Somebody has a newer head of this very node: a disk was lost, its memory was not. */
+  #outrank(epoch: number, moment: Moment): void {
+    this.#epoch = Math.max(this.#epoch, epoch + 1);
+    this.amend(new Map(), { wallMs: moment.wallMs, incarnation: 0 });
+  }
+
+  #isEarly({ key, stamp }: Revision, moment: Moment): boolean {
+    const aheadMs = stamp.timeMs - moment.wallMs;
+    if (aheadMs <= aheadMaxMs) {
+      this.#early.delete(`${stamp.writer} ${key}`);
+      return false;
+    }
+    this.#early.set(`${stamp.writer} ${key}`, { aheadMs, seenMs: moment.monotonicMs });
+    return true;
+  }
+
+  #observe(register: Register | undefined): void {
+    for (const { stamp } of register?.revisions ?? []) this.#time = observe(this.#time, stamp);
+  }
+
+  /** Begins a comparison with whoever it is sent to. */
+  greet(moment: Moment): Uint8Array {
+    return writeFrame(this.#digestFrame(moment, false));
+  }
+
+  #digestFrame({ wallMs }: Moment, equal: boolean): Frame {
+    const { settled } = this.#retirement;
+    return { kind: "digest", digest: this.digest(), wallMs, equal, settled };
+  }
+
+  /** What only this node knows of a revision that somebody is about to sign. */
+  draft(key: string, moment: Moment): Draft {
+    const register = this.register(key);
+    const generation = 1 + (register?.revisions[0]?.stamp.generation ?? 0);
+    const time = advance(this.#time, moment.wallMs);
+    this.#time = time;
+    return { key, generation, ...time, parents: heads(register) };
+  }
+
+  /** Merged here, to be told to all. The caller acknowledges once it is on disk. */
+  submit(
+    write: { readonly revisions: readonly Uint8Array[]; readonly facts: readonly Uint8Array[] },
+    moment: Moment,
+  ): Submitted {
+    const revisions = write.revisions.map((bytes) => this.#replica.readRevision(bytes));
+    const problems = this.#judge(revisions, moment);
+    if (problems.length > 0) return { kind: "refused", problems };
+    const ids: string[] = [];
+    for (const bytes of write.facts) {
+      if (this.#replica.mergeFact(bytes) === "invalid") {
+        const detail = "a fact's seal, or it belongs to another mesh";
+        return { kind: "refused", problems: [{ code: "signature-invalid", detail }] };
+      }
+      ids.push(Receipts.idOf(bytes));
+      this.#outbox.addFact(bytes);
+    }
+    if (ids.length > 0) this.#replica.dropStrangers();
+    for (const revision of revisions as readonly Revision[]) {
+      this.#replica.addRevision(revision);
+      this.#observe(this.register(revision.key));
+      this.#outbox.addRevision(revision.bytes);
+      ids.push(revision.id);
+    }
+    for (const key of this.#replica.takeTouched().keys) {
+      this.#retirement.noteChange(key, moment.wallMs);
+    }
+    this.#receipts.expect(ids);
+    return { kind: "accepted", ids };
+  }
+
+  #judge(revisions: readonly (Revision | undefined)[], moment: Moment): Problem[] {
+    const offsetMs = this.#clocks.skewMs(moment.monotonicMs);
+    if (revisions.length > 0 && Math.abs(offsetMs) > skewLimitMs) {
+      return [{ code: "clock-skewed", offsetMs: -offsetMs, limitMs: skewLimitMs }];
+    }
+    return revisions.flatMap((revision): Problem[] => {
+      if (revision === undefined) {
+        return [{ code: "signature-invalid", detail: "a revision's seal or writer" }];
+      }
+      if (!this.#isEarly(revision, moment)) return [];
+      const { writer, timeMs } = revision.stamp;
+      return [{ code: "stamp-from-future", writer, aheadMs: timeMs - moment.wallMs }];
+    });
+  }
+
+  /** How many peers are known to have all of these by now. */
+  peersWith(ids: readonly string[]): number {
+    return this.#receipts.count(ids);
+  }
+
+  /** Changes rows of this node's own document; undefined deletes. Equal rows change nothing. */
+  amend(
+    rows: ReadonlyMap<string, Row | undefined>,
+    { wallMs, incarnation }: { readonly wallMs: number; readonly incarnation: number },
+  ): void {
+    const own = this.document(this.#self.id as NodeId);
+    const changes = new Map<string, Uint8Array | undefined>();
+    for (const [key, row] of rows) {
+      const bytes = row === undefined ? undefined : encodeRow(row);
+      const before = own?.rows.get(key);
+      const same = bytes === undefined ? before === undefined : before && equalBytes(before, bytes);
+      if (!same) changes.set(key, bytes);
+    }
+    const raised = Math.max(incarnation, own?.head.incarnation ?? 0);
+    const stands = own?.head.epoch === this.#epoch && own.head.incarnation === raised;
+    if (changes.size === 0 && stands) return;
+    const { mesh } = this.#replica;
+    const amendment = { mesh, epoch: this.#epoch, incarnation: raised, wallMs, changes };
+    const { document, delta } = amend(own, amendment, this.#self);
+    this.#replica.putDocument(document);
+    this.#replica.takeTouched();
+    this.#outbox.addDelta(delta);
+  }
+
+  /** To be sent to all linked members, in this order. */
+  takeBroadcast(moment: Moment): Uint8Array[] {
+    return this.#outbox.take().map((frame) => frame ?? this.greet(moment));
+  }
+
+  /** `withOthers` includes other nodes' documents, which can be had again. */
+  takeWrites(withOthers = true): Write[] {
+    return this.#replica.takeWrites(withOthers);
+  }
+
+  /** Forgets what may be forgotten. Cheap; called now and then. */
+  tidy(moment: Moment): void {
+    const members = [...this.trust.view().nodes.keys()];
+    this.#retirement.look(moment.wallMs, members);
+    this.#replica.takeTouched();
+  }
+
+  document(node: NodeId): NodeDocument | undefined {
+    return this.#replica.documents.get(node);
+  }
+
+  /** Rows of a node as decoded values, one object for equal bytes. None of a convicted node. */
+  *rows(node: NodeId, prefix: string): Generator<[string, unknown], undefined> {
+    if (this.#replica.proofs.has(node)) return;
+    for (const [key, bytes] of this.document(node)?.rows ?? []) {
+      if (key.startsWith(prefix)) yield [key, rowValue(bytes)];
+    }
+  }
+
+  /** Sorted. Registers of which everything was deleted are among them. */
+  keys(prefix: string): readonly string[] {
+    return this.#replica.registers.keys(prefix);
+  }
+
+  register(key: string): Register | undefined {
+    return this.#replica.registers.get(key);
+  }
+
+  /** The revision that counts; undefined when it was deleted or never was. */
+  current(key: string): Revision | undefined {
+    return this.#replica.current(key);
+  }
+
+  digest(): Uint8Array {
+    return this.#replica.digest();
+  }
+
+  /** Whether this node's state was equal to a peer's since it was opened. */
+  hasConverged(): boolean {
+    return this.#equalMs !== undefined;
+  }
+
+  /** Ms since a peer's digest last was this node's; 0 in a mesh of one. */
+  convergedAgoMs(moment: Moment): number {
+    if (this.trust.view().nodes.size <= 1) return 0;
+    return moment.monotonicMs - (this.#equalMs ?? 0);
+  }
+
+  problems(): Problem[] {
+    const skewed = Math.abs(this.#skewMs) > skewLimitMs;
+    return [
+      ...[...this.#replica.proofs.keys()].map((node): Problem => {
+        return { code: "node-equivocated", node };
+      }),
+      ...[...this.#early].flatMap(([key, { aheadMs, seenMs }]): Problem[] => {
+        const [writer = ""] = key.split(" ");
+        const fresh = this.#nowMs - seenMs < alarmMs;
+        return fresh ? [{ code: "stamp-from-future", writer, aheadMs }] : [];
+      }),
+      ...(skewed
+        ? [{ code: "clock-skewed", offsetMs: -this.#skewMs, limitMs: skewLimitMs } as const]
+        : []),
+    ];
+  }
+}
+
+/** Optional fields that are present but undefined have no place in canonical bytes. */
+function encodeRow(row: Row): Uint8Array {
+  return encode(JSON.parse(JSON.stringify(row)));
+}
