@@ -300,7 +300,7 @@ export class Agent {
     const urgent = membership.changed || work.urgent;
     return [
       ...work.effects,
-      ...this.#neighbours.follow(desired, this.store),
+      ...this.#neighbours.follow(desired),
       ...this.#soon("flush", urgent ? 0 : this.#config.flushMs),
       ...this.#wake(wakeAtMs, moment),
     ];

@@ -4,7 +4,6 @@
  */
 
 import type { Membership, MembershipResult } from "../gossip/membership.ts";
-import { observersOf } from "../gossip/membership.ts";
 import type { Store } from "../gossip/store.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
@@ -23,6 +22,7 @@ export class Neighbours {
   readonly #sent = new Map<Effect["kind"], string>();
   #syncMs: number;
   #lastAccused = "";
+  #probe: ReadonlySet<NodeId> = new Set();
   #downBefore = new Set<NodeId>();
 
   constructor(self: NodeId, config: Config) {
@@ -44,6 +44,7 @@ export class Neighbours {
   judge(store: Store, membership: Membership, moment: Moment, stalledMs: number): Judgement {
     const members = [...store.trust.view().nodes.keys()].map((node) => ({
       node,
+      known: store.document(node) !== undefined,
       incarnation: store.document(node)?.head.incarnation ?? 0,
       accuses: readNode(store, node).accuses,
     }));
@@ -52,19 +53,19 @@ export class Neighbours {
     const accused = [...result.accuse].join();
     const changed = accused !== this.#lastAccused;
     this.#lastAccused = accused;
+    this.#probe = result.probe;
     return { ...result, changed };
   }
 
   /** Admissions, dialling and probing follow the trust log and the documents. */
-  follow(desired: Desired, store: Store): Effect[] {
+  follow(desired: Desired): Effect[] {
     const others = desired.members.filter(({ node }) => node !== this.#self);
     const admitted = new Set(others.map(({ node }) => node));
     const peers = others.map(({ node, rows }): Peer => {
       return { node, addresses: rows.facts?.addresses ?? [] };
     });
-    const everyone = [...store.trust.view().nodes.keys()];
     const targets = others
-      .filter(({ node }) => observersOf(node, everyone).includes(this.#self))
+      .filter(({ node }) => this.#probe.has(node))
       .map(({ node, rows }): ProbeTarget => {
         return { node, addresses: rows.facts?.addresses ?? [], port: rows.facts?.probePort ?? 0 };
       })
@@ -79,9 +80,7 @@ export class Neighbours {
 
   /** A verdict ends the connections to the dead, so that forwarded streams end with it. */
   #abortDown(members: readonly Member[]): Effect[] {
-    const down = new Set(
-      members.filter(({ status }) => status === "down").map(({ node }) => node),
-    );
+    const down = new Set(members.filter(({ status }) => status === "down").map(({ node }) => node));
     const fresh = [...down].filter((node) => !this.#downBefore.has(node));
     this.#downBefore = down;
     return fresh.map((node) => ({ kind: "abort", node }));

@@ -1,0 +1,133 @@
+/**
+ * What this node found out about others by probing them, and when that is enough to accuse.
+ *
+ * - Nobody is accused on the strength of a few seconds' acquaintance: a node that just started
+ *   knows nothing yet, and a node that was just admitted may still be on its way.
+ * - An accusation that was refuted while the probes still fail says more about the way there than
+ *   about the node. It is repeated only after a while that doubles, unless somebody else accuses
+ *   as well or the connection is reset too.
+ *
+ * Times are monotonic ms.
+ */
+
+import type { NodeId } from "../model/ids.ts";
+import type { ProbeVerdict } from "../ports.ts";
+
+/** How long a node that was never reached is given before it can be accused or down, ms. */
+export const graceMs = 3_000;
+/** Least and most ms between a refutation and the same accusation again. */
+const holdMinMs = 5_000;
+const holdMaxMs = 60_000;
+
+type Acquaintance = {
+  readonly sinceMs: number;
+  everReachable: boolean;
+  state: "unheard" | "reachable" | "gone";
+  stateSinceMs: number;
+  /** The incarnation that stands accused; undefined when none does. */
+  accused: number | undefined;
+  refutations: number;
+  heldUntilMs: number;
+};
+
+export class Evidence {
+  readonly #nodes = new Map<NodeId, Acquaintance>();
+
+  /** Level: the members as they are now. */
+  follow(members: ReadonlySet<NodeId>, nowMs: number): void {
+    for (const node of this.#nodes.keys()) if (!members.has(node)) this.#nodes.delete(node);
+    for (const node of members) {
+      if (!this.#nodes.has(node)) this.#nodes.set(node, newcomer(nowMs));
+    }
+  }
+
+  /** Level: whom this node probes. What it knew of others grows stale and is forgotten. */
+  watch(targets: ReadonlySet<NodeId>): void {
+    for (const [node, known] of this.#nodes) {
+      if (!targets.has(node)) known.state = "unheard";
+    }
+  }
+
+  observe({ node, state }: ProbeVerdict, nowMs: number): void {
+    const known = this.#nodes.get(node);
+    if (known === undefined) return;
+    const next = state === "reachable" ? "reachable" : "gone";
+    if (known.state !== next) known.stateSinceMs = nowMs;
+    known.state = next;
+    if (next === "gone") return;
+    known.everReachable = true;
+    known.refutations = 0;
+    known.heldUntilMs = 0;
+  }
+
+  /** Its connection was reset: what was held back may be said now, should the probes fail too. */
+  linkDown(node: NodeId): void {
+    const known = this.#nodes.get(node);
+    if (known !== undefined) known.heldUntilMs = 0;
+  }
+
+  sinceMs(node: NodeId): number {
+    return this.#nodes.get(node)?.sinceMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  isGone(node: NodeId): boolean {
+    return this.#nodes.get(node)?.state === "gone";
+  }
+
+  /** Since when probes fail; infinite when they do not. */
+  goneSinceMs(node: NodeId): number {
+    const known = this.#nodes.get(node);
+    return known?.state === "gone" ? known.stateSinceMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Before this, the node can neither be accused nor be down. */
+  ripeAtMs(node: NodeId): number {
+    const known = this.#nodes.get(node);
+    if (known === undefined) return Number.POSITIVE_INFINITY;
+    return known.everReachable ? known.sinceMs : known.sinceMs + graceMs;
+  }
+
+  heldUntilMs(node: NodeId): number {
+    return this.#nodes.get(node)?.heldUntilMs ?? 0;
+  }
+
+  /** Whether to accuse this incarnation now. `confirmed`: another observer does so already. */
+  accuses(node: NodeId, incarnation: number, confirmed: boolean, nowMs: number): boolean {
+    const known = this.#nodes.get(node);
+    if (known === undefined) return false;
+    if (known.state !== "gone" || nowMs < this.ripeAtMs(node)) {
+      known.accused = undefined;
+      return false;
+    }
+    if (known.accused !== undefined && incarnation > known.accused) {
+      known.heldUntilMs = nowMs + Math.min(holdMinMs * 2 ** known.refutations, holdMaxMs);
+      known.refutations++;
+      known.accused = undefined;
+    }
+    if (nowMs < known.heldUntilMs && !confirmed) return false;
+    known.accused = incarnation;
+    return true;
+  }
+
+  isAccusing(node: NodeId): boolean {
+    return this.#nodes.get(node)?.accused !== undefined;
+  }
+
+  /** No longer this node's to say. */
+  withdraw(node: NodeId): void {
+    const known = this.#nodes.get(node);
+    if (known !== undefined) known.accused = undefined;
+  }
+}
+
+function newcomer(nowMs: number): Acquaintance {
+  return {
+    sinceMs: nowMs,
+    everReachable: false,
+    state: "unheard",
+    stateSinceMs: nowMs,
+    accused: undefined,
+    refutations: 0,
+    heldUntilMs: 0,
+  };
+}

@@ -1,0 +1,281 @@
+/**
+ * Who is alive, as this node sees it: its own probes and everyone's accusations in, statuses and
+ * its own accusations out. Pure; time arrives with each call. Begin reading at `step`.
+ *
+ * A node's observers accuse it when their probes fail. One accusation of the current incarnation
+ * makes it `suspect`; after a while that is short with a majority and long without (suspicion.ts)
+ * it is `down`. The accused refutes by raising its incarnation; observers withdraw what no longer
+ * holds. docs/decisions/0002-accusations-are-rows.md says why there are no messages for this.
+ *
+ * Sources: Das, Gupta and Motivala, "SWIM", DSN 2002 (suspicion, incarnations); Dadgar et al.,
+ * "Lifeguard", 2018 (local health); Suresh et al., "Rapid", USENIX ATC 2018 (fixed observers).
+ *
+ * Invariants:
+ * - Only observers count, only for the current incarnation, only while not down themselves.
+ * - Whoever loses most of what it watches doubts itself first: it probes everyone, waits longer,
+ *   and asks for destructive actions to be frozen.
+ * - `down` ends by evidence of life alone: a refutation, or all accusers' withdrawal.
+ */
+
+import { compareIds, type NodeId } from "../model/ids.ts";
+import type { ProbeVerdict } from "../ports.ts";
+import { type Accusations, collectAccusations, isStanding, withOwn } from "./accusations.ts";
+import { Evidence } from "./evidence.ts";
+import { Observers } from "./observers.ts";
+import { suspicionTimeoutMs } from "./suspicion.ts";
+
+export { observersOf } from "./observers.ts";
+
+export type MemberStatus = "alive" | "suspect" | "down";
+
+/** An admitted node as its own document says it, this node included. */
+export type MemberFacts = {
+  readonly node: NodeId;
+  /** Its document has arrived. */
+  readonly known: boolean;
+  readonly incarnation: number;
+  /** Accused node → the incarnation it stands accused of. */
+  readonly accuses: ReadonlyMap<NodeId, number>;
+};
+
+export type MembershipInput = {
+  readonly members: readonly MemberFacts[];
+  readonly nowMs: number;
+  /** How late the loop was at worst since the last step, ms. */
+  readonly loopStalledMs: number;
+};
+
+export type MembershipResult = {
+  /** All accusations this node makes now, with the incarnation accused. */
+  readonly accuse: ReadonlyMap<NodeId, number>;
+  /** This node's own, for its head. */
+  readonly incarnation: number;
+  /** Too many look down at once for all of them to be: move nothing on that account. */
+  readonly frozen: boolean;
+  /** Whom to probe. */
+  readonly probe: ReadonlySet<NodeId>;
+  /** When time alone changes something; undefined when it will not. */
+  readonly wakeAtMs: number | undefined;
+};
+
+/** A loop this late has frames waiting that may refute what it is about to conclude, ms. */
+const stallMs = 250;
+/** For how long a node that stalled, or lost most of what it watches, waits twice as long, ms. */
+const distrustMs = 10_000;
+/** The word of an observer that does not answer this node either counts only this long, ms. */
+const unheardMs = 1_000;
+/** A member without a document is expected for this long after its admission, ms. */
+const expectedMs = 10_000;
+/** Members that went down within this time went "at once", ms. */
+const freezeMs = 60_000;
+/** Probing more than this at once would itself be a load; far more than a rack. */
+const probesMax = 256;
+
+type Suspicion = { readonly incarnation: number; sinceMs: number; accusers: ReadonlySet<NodeId> };
+type Standing = { status: MemberStatus; suspicion: Suspicion | undefined; downSinceMs: number };
+
+export class Membership {
+  readonly #self: NodeId;
+  readonly #evidence = new Evidence();
+  readonly #standings = new Map<NodeId, Standing>();
+  #observers = new Observers([]);
+  #incarnation = 0;
+  #distrustUntilMs = Number.NEGATIVE_INFINITY;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+
+  constructor({ self }: { readonly self: NodeId }) {
+    this.#self = self;
+  }
+
+  observe(verdict: ProbeVerdict, nowMs: number): void {
+    this.#evidence.observe(verdict, nowMs);
+  }
+
+  linkDown(node: NodeId, _nowMs: number): void {
+    this.#evidence.linkDown(node);
+  }
+
+  /** As of the last step; this node itself is not in it. */
+  statuses(): ReadonlyMap<NodeId, { readonly status: MemberStatus }> {
+    return this.#standings;
+  }
+
+  step({ members, nowMs, loopStalledMs }: MembershipInput): MembershipResult {
+    this.#wakeAtMs = Number.POSITIVE_INFINITY;
+    const others = members
+      .filter(({ node }) => node !== this.#self)
+      .sort((left, right) => compareIds(left.node, right.node));
+    this.#enrol(others, nowMs);
+    if (loopStalledMs >= stallMs) this.#doubt(nowMs);
+    const accusations = collectAccusations(members);
+    const probe = this.#assign(others, nowMs);
+    const accuse = this.#accuse(others, accusations, probe, nowMs);
+    for (const member of others) {
+      const accusers = accusations.get(member.node) ?? new Map<NodeId, number>();
+      this.#judge(member, withOwn(accusers, this.#self, accuse.get(member.node)), nowMs);
+    }
+    this.#refute(members, accusations.get(this.#self));
+    const frozen = this.#isFrozen(others, nowMs);
+    const wakeAtMs = Number.isFinite(this.#wakeAtMs) ? this.#wakeAtMs : undefined;
+    return { accuse, incarnation: this.#incarnation, frozen, probe, wakeAtMs };
+  }
+
+  #enrol(others: readonly MemberFacts[], nowMs: number): void {
+    const nodes = new Set(others.map(({ node }) => node));
+    this.#evidence.follow(nodes, nowMs);
+    for (const node of this.#standings.keys()) if (!nodes.has(node)) this.#standings.delete(node);
+    for (const node of nodes) {
+      if (this.#standings.has(node)) continue;
+      this.#standings.set(node, { status: "alive", suspicion: undefined, downSinceMs: 0 });
+    }
+  }
+
+  /** What waited in the queue while the loop stood still may say that everyone is well. */
+  #doubt(nowMs: number): void {
+    this.#distrustUntilMs = nowMs + distrustMs;
+    for (const { status, suspicion } of this.#standings.values()) {
+      if (status !== "down" && suspicion !== undefined) suspicion.sinceMs = nowMs;
+    }
+  }
+
+  /**
+   * Whom this node watches: those it is an observer of, among nodes not down, so that the next in
+   * rank steps in for a dead observer; those it accuses; everyone once most of them are gone.
+   */
+  #assign(others: readonly MemberFacts[], nowMs: number): ReadonlySet<NodeId> {
+    const present = others.filter(({ node }) => !this.#isDown(node)).map(({ node }) => node);
+    present.push(this.#self);
+    if (!this.#observers.isFor(present)) this.#observers = new Observers(present);
+    const duties = others
+      .map(({ node }) => node)
+      .filter((node) => this.#observers.of(node).has(this.#self));
+    const gone = duties.filter((node) => this.#evidence.isGone(node)).length;
+    const isLost = gone >= 2 && gone * 2 > duties.length;
+    if (isLost && nowMs >= this.#distrustUntilMs) this.#distrustUntilMs = nowMs + distrustMs;
+    const probe = new Set(duties);
+    for (const { node } of others) {
+      if (isLost ? probe.size < probesMax : this.#evidence.isAccusing(node)) probe.add(node);
+    }
+    this.#evidence.watch(probe);
+    return probe;
+  }
+
+  #accuse(
+    others: readonly MemberFacts[],
+    accusations: Accusations,
+    probe: ReadonlySet<NodeId>,
+    nowMs: number,
+  ): ReadonlyMap<NodeId, number> {
+    const accuse = new Map<NodeId, number>();
+    for (const { node, incarnation } of others) {
+      const observers = this.#observers.of(node);
+      const mine = observers.has(this.#self) || this.#evidence.isAccusing(node);
+      if (!mine || !probe.has(node)) {
+        this.#evidence.withdraw(node);
+        continue;
+      }
+      const confirmed = [...(accusations.get(node) ?? [])].some(
+        ([by, theirs]) => by !== this.#self && observers.has(by) && isStanding(theirs, incarnation),
+      );
+      if (this.#evidence.accuses(node, incarnation, confirmed, nowMs)) {
+        accuse.set(node, incarnation);
+      } else if (this.#evidence.isGone(node)) {
+        this.#wake(this.#evidence.ripeAtMs(node), nowMs);
+        this.#wake(this.#evidence.heldUntilMs(node), nowMs);
+      }
+    }
+    return accuse;
+  }
+
+  #judge(member: MemberFacts, accusers: ReadonlyMap<NodeId, number>, nowMs: number): void {
+    const { node, incarnation } = member;
+    const standing = this.#standings.get(node) as Standing;
+    const before = standing.suspicion?.incarnation === incarnation ? standing.suspicion : undefined;
+    const electors = [...this.#observers.of(node)].filter((by) => this.#isCredible(by, nowMs));
+    const counted = new Set<NodeId>();
+    for (const [by, theirs] of accusers) {
+      const entitled = electors.includes(by) || before?.accusers.has(by);
+      if (entitled && isStanding(theirs, incarnation) && this.#isCredible(by, nowMs)) {
+        counted.add(by);
+      }
+    }
+    // Nobody is left to watch it whom we could hear: our own eyes must do.
+    if (electors.length === 0 && this.#evidence.isGone(node)) counted.add(this.#self);
+    if (counted.size === 0) {
+      standing.suspicion = undefined;
+      this.#settle(standing, this.#withoutAccusation(member, nowMs), nowMs);
+      return;
+    }
+    standing.suspicion = { incarnation, sinceMs: before?.sinceMs ?? nowMs, accusers: counted };
+    const isDown = before !== undefined && standing.status === "down";
+    const votes = new Set([...electors, ...counted]).size;
+    const dueMs = this.#dueMs(node, standing.suspicion, votes, nowMs);
+    if (!isDown) this.#wake(dueMs, nowMs);
+    this.#settle(standing, isDown || nowMs >= dueMs ? "down" : "suspect", nowMs);
+  }
+
+  #dueMs(node: NodeId, { sinceMs, accusers }: Suspicion, votes: number, nowMs: number): number {
+    const factor = nowMs < this.#distrustUntilMs ? 2 : 1;
+    const timeoutMs = factor * suspicionTimeoutMs(accusers.size, votes);
+    return Math.max(sinceMs + timeoutMs, this.#evidence.ripeAtMs(node));
+  }
+
+  /** Unreachable from here alone is no accusation, yet nothing is to be sent there from here. */
+  #withoutAccusation({ node, known }: MemberFacts, nowMs: number): MemberStatus {
+    if (!known) {
+      const expectedUntilMs = this.#evidence.sinceMs(node) + expectedMs;
+      if (nowMs >= expectedUntilMs) return "down";
+      this.#wake(expectedUntilMs, nowMs);
+    }
+    return this.#evidence.isGone(node) ? "suspect" : "alive";
+  }
+
+  #settle(standing: Standing, status: MemberStatus, nowMs: number): void {
+    if (status === "down" && standing.status !== "down") standing.downSinceMs = nowMs;
+    standing.status = status;
+  }
+
+  #isDown(node: NodeId): boolean {
+    return this.#standings.get(node)?.status === "down";
+  }
+
+  #isCredible(node: NodeId, nowMs: number): boolean {
+    if (node === this.#self) return true;
+    if (this.#isDown(node)) return false;
+    const unheardAtMs = this.#evidence.goneSinceMs(node) + unheardMs;
+    this.#wake(unheardAtMs, nowMs);
+    return nowMs < unheardAtMs;
+  }
+
+  /** Whoever accuses us of our current incarnation is answered with the next one. */
+  #refute(
+    members: readonly MemberFacts[],
+    accusers: ReadonlyMap<NodeId, number> | undefined,
+  ): void {
+    const own = members.find(({ node }) => node === this.#self)?.incarnation ?? 0;
+    this.#incarnation = Math.max(this.#incarnation, own);
+    const standing = [...(accusers ?? [])]
+      .map(([, accused]) => accused)
+      .filter((accused) => isStanding(accused, this.#incarnation));
+    if (standing.length > 0) this.#incarnation = Math.max(...standing) + 1;
+  }
+
+  /** Of those that were there until lately: a node that is long gone is nobody's surprise. */
+  #isFrozen(others: readonly MemberFacts[], nowMs: number): boolean {
+    let counted = 1;
+    let lately = 0;
+    for (const { node, known } of others) {
+      const { status, downSinceMs } = this.#standings.get(node) as Standing;
+      if (status !== "down") counted++;
+      if (status !== "down" || !known || nowMs >= downSinceMs + freezeMs) continue;
+      counted++;
+      lately++;
+      this.#wake(downSinceMs + freezeMs, nowMs);
+    }
+    return lately >= 2 && lately * 3 > counted;
+  }
+
+  #wake(atMs: number, nowMs: number): void {
+    if (atMs > nowMs) this.#wakeAtMs = Math.min(this.#wakeAtMs, atMs);
+  }
+}
