@@ -9,7 +9,7 @@
  */
 
 import { hex, sha256 } from "./hash.ts";
-import { isRecord, isWhole, open, seal, type Signer, type Verify } from "./signed.ts";
+import { isRecord, isWhole, open, type Signer, seal, type Verify } from "./signed.ts";
 import { compareStamps, type HybridTime, type Stamp } from "./stamp.ts";
 
 export type Revision = {
@@ -92,15 +92,18 @@ export function conflicts(register: Register): Revision[] {
   const byId = new Map(register.revisions.map((revision) => [revision.id, revision]));
   const known = new Set<string>([current.id]);
   const queue = [...current.parents];
+  let isWhole = true;
   for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
     if (known.has(id)) continue;
     known.add(id);
-    queue.push(...(byId.get(id)?.parents ?? []));
+    const ancestor = byId.get(id);
+    if (ancestor === undefined) isWhole = false;
+    else queue.push(...ancestor.parents);
   }
+  const strangers = register.revisions.filter(({ id }) => !known.has(id));
+  if (isWhole) return strangers;
   const horizon = oldestKnown(register, known);
-  return register.revisions.filter(
-    (revision) => !known.has(revision.id) && compareStamps(revision.stamp, horizon) > 0,
-  );
+  return strangers.filter(({ stamp }) => compareStamps(stamp, horizon) > 0);
 }
 
 /** Past the last kept ancestor the chain cannot be followed: nothing is claimed about it. */

@@ -147,7 +147,12 @@ export class Replica {
 
   addRevision(revision: Revision): boolean {
     const merged = this.registers.merge(revision);
-    if (merged === undefined) return false;
+    if (merged === undefined) {
+      // Who sends what was deleted has not had the tombstone: it must be compared once more.
+      if (this.registers.isRetired(revision.key)) this.registers.unretire(revision.key);
+      this.#digest = undefined;
+      return false;
+    }
     this.#write("revision", revision.id, revision.bytes);
     for (const { id } of merged.dropped) this.#write("revision", id, undefined);
     this.#touchedKeys.add(revision.key);
