@@ -4,8 +4,8 @@
  *
  * Rules: genesis names the first admins; a fact counts when its issuer was an admin when it was
  * issued; an admission by invite counts for the first `uses` of the invite, by acceptance time;
- * a revocation by an admin wins over everything its subject was granted, and cuts off what the
- * subject signed after the cut-off.
+ * a revocation by an admin or by its subject wins over everything the subject was granted, and
+ * cuts off what the subject signed after the cut-off.
  *
  * Begin reading at `interpret`.
  */
@@ -150,7 +150,9 @@ function settleAdmins(
 ): void {
   for (const { fact, issuer, timeMs } of sorted) {
     const cutOffMs = revoked.get(issuer)?.cutOffMs ?? Number.POSITIVE_INFINITY;
-    if (!admins.has(issuer) || timeMs >= cutOffMs) continue;
+    // Anyone may take itself out: that is how a node leaves.
+    const resigns = fact.kind === "revoke" && fact.subject === issuer;
+    if ((!admins.has(issuer) && !resigns) || timeMs >= cutOffMs) continue;
     if (fact.kind === "grant" && fact.role === "admin") admins.add(fact.subject);
     if (fact.kind === "admit" && fact.acceptance === null && fact.role === "admin") {
       admins.add(fact.subject);
