@@ -2,16 +2,12 @@
  * The door of replicated state for the agent: it takes in frames, operators' writes and the node's
  * own rows, and gives out frames to send and what has to go to disk. Begin reading at `receive`.
  *
- * Invariants:
- * - Only this node's key writes this node's document; its (epoch, seq) never repeats, whatever
- *   was lost with a disk: a newer head of its own that comes from outside raises the epoch.
- * - A stamp too far ahead of this node's clock is not merged. It is offered again by every
- *   comparison until its time has come.
+ * A stamp too far ahead of this node's clock is not merged. It is offered again by every comparison
+ * until its time has come.
  */
 
-import { encode } from "../crdt/codec.ts";
 import { equalBytes } from "../crdt/hash.ts";
-import { amend, type NodeDelta, type NodeDocument } from "../crdt/node-document.ts";
+import type { NodeDelta, NodeDocument } from "../crdt/node-document.ts";
 import { heads, type Register, type Revision } from "../crdt/register.ts";
 import type { Signer, Verify } from "../crdt/signed.ts";
 import { advance, type HybridTime, observe } from "../crdt/stamp.ts";
@@ -22,11 +18,12 @@ import type { Problem } from "../model/problem.ts";
 import type { Storage, Write } from "../ports.ts";
 import type { Draft } from "../trust/authoring.ts";
 import type { TrustLog } from "../trust/log.ts";
+import { ClockGuard } from "./clock-guard.ts";
 import { rowValue } from "./documents.ts";
 import { answerInventory, answerSummary, answerWant, summarise } from "./exchange.ts";
 import { type Frame, readFrame, writeFrame } from "./frames.ts";
 import { Outbox } from "./outbox.ts";
-import { PeerClocks, skewLimitMs } from "./peer-clocks.ts";
+import { OwnDocument } from "./own-document.ts";
 import { Receipts } from "./receipts.ts";
 import { Replica, type Touched } from "./replica.ts";
 import { Retirement } from "./retirement.ts";
@@ -47,39 +44,27 @@ export type Submitted =
   | { readonly kind: "accepted"; readonly ids: readonly string[] }
   | { readonly kind: "refused"; readonly problems: readonly Problem[] };
 
-/** DESIGN section 5: further ahead than clocks of one mesh are apart. */
-const aheadMaxMs = 2_000;
-/** How long a stamp from the future stays among the problems after it was last offered, ms. */
-const alarmMs = 60_000;
-
 export class Store {
   readonly #replica: Replica;
-  readonly #self: Signer;
+  readonly #own: OwnDocument;
   readonly #outbox = new Outbox();
-  readonly #clocks = new PeerClocks();
+  readonly #guard = new ClockGuard();
   readonly #receipts = new Receipts();
-  readonly #early = new Map<string, { aheadMs: number; seenMs: number }>();
   #retirement: Retirement;
   #time: HybridTime = { timeMs: 0, counter: 0 };
-  #epoch = 0;
-  #isOpen = false;
   #equalMs: number | undefined;
-  #skewMs = 0;
-  #nowMs = 0;
 
   constructor({ mesh, self, verify, loaded }: StoreOptions) {
-    this.#self = self;
     this.#replica = new Replica({ mesh, self: self.id as NodeId, verify, loaded });
+    this.#own = new OwnDocument(this.#replica, self);
     this.#retirement = new Retirement(this.#replica, undefined, 0);
     for (const key of this.#replica.registers.keys("")) this.#observe(this.register(key));
   }
 
-  /** Before anything else: a new epoch, above every one this node is known to have used. */
+  /** Before anything else. */
   open(wallMs: number): void {
-    const own = this.document(this.#self.id as NodeId);
-    this.#epoch = Math.max(Math.floor(wallMs / 1000), (own?.head.epoch ?? 0) + 1);
-    this.#retirement = new Retirement(this.#replica, own?.head.wallMs, wallMs);
-    this.#isOpen = true;
+    const savedAtMs = this.#own.open(wallMs);
+    this.#retirement = new Retirement(this.#replica, savedAtMs, wallMs);
   }
 
   get trust(): TrustLog {
@@ -91,7 +76,6 @@ export class Store {
   }
 
   receive(from: NodeId, bytes: Uint8Array, moment: Moment): Received {
-    this.#nowMs = moment.monotonicMs;
     const frame = readFrame(bytes);
     if (frame === undefined) this.#replica.dropped++;
     const replies = frame === undefined ? [] : this.#take(from, frame, moment);
@@ -123,8 +107,7 @@ export class Store {
   }
 
   #compare(from: NodeId, frame: Extract<Frame, { kind: "digest" }>, moment: Moment): Frame[] {
-    this.#clocks.hear(from, frame.wallMs, moment.wallMs, moment.monotonicMs);
-    this.#skewMs = this.#clocks.skewMs(moment.monotonicMs);
+    this.#guard.hear(from, frame.wallMs, moment);
     if (!equalBytes(frame.digest, this.digest())) {
       return frame.equal ? [] : [summarise(this.#replica)];
     }
@@ -139,7 +122,7 @@ export class Store {
     const had: string[] = [];
     for (const bytes of frame.revisions) {
       const revision = this.#replica.readRevision(bytes);
-      if (revision === undefined || this.#isEarly(revision, moment)) continue;
+      if (revision === undefined || this.#guard.isEarly(revision, moment)) continue;
       this.#replica.addRevision(revision);
       this.#observe(this.register(revision.key));
       had.push(revision.id);
@@ -159,26 +142,12 @@ export class Store {
   }
 
   #takeDelta(delta: NodeDelta, wanted: Set<string>, moment: Moment): void {
-    const outcome = this.#replica.mergeDelta(delta, this.#self.id as NodeId);
+    const outcome = this.#replica.mergeDelta(delta, this.#replica.self);
     if (outcome.kind === "mismatch") wanted.add(outcome.node);
     if (outcome.kind === "equivocation") this.#outbox.addProof(outcome.proof);
-    if (outcome.kind === "own" && this.#isOpen) this.#outrank(outcome.epoch, moment);
-  }
-
-  /** Somebody has a newer head of this very node: a disk was lost, its memory was not. */
-  #outrank(epoch: number, moment: Moment): void {
-    this.#epoch = Math.max(this.#epoch, epoch + 1);
-    this.amend(new Map(), { wallMs: moment.wallMs, incarnation: 0 });
-  }
-
-  #isEarly({ key, stamp }: Revision, moment: Moment): boolean {
-    const aheadMs = stamp.timeMs - moment.wallMs;
-    if (aheadMs <= aheadMaxMs) {
-      this.#early.delete(`${stamp.writer} ${key}`);
-      return false;
-    }
-    this.#early.set(`${stamp.writer} ${key}`, { aheadMs, seenMs: moment.monotonicMs });
-    return true;
+    if (outcome.kind !== "own") return;
+    const answer = this.#own.outrank(outcome.epoch, moment.wallMs);
+    if (answer !== undefined) this.#outbox.addDelta(answer);
   }
 
   #observe(register: Register | undefined): void {
@@ -236,15 +205,13 @@ export class Store {
   }
 
   #judge(revisions: readonly (Revision | undefined)[], moment: Moment): Problem[] {
-    const offsetMs = this.#clocks.skewMs(moment.monotonicMs);
-    if (revisions.length > 0 && Math.abs(offsetMs) > skewLimitMs) {
-      return [{ code: "clock-skewed", offsetMs: -offsetMs, limitMs: skewLimitMs }];
-    }
+    const refusals = revisions.length > 0 ? this.#guard.refusals(moment.monotonicMs) : [];
+    if (refusals.length > 0) return refusals;
     return revisions.flatMap((revision): Problem[] => {
       if (revision === undefined) {
         return [{ code: "signature-invalid", detail: "a revision's seal or writer" }];
       }
-      if (!this.#isEarly(revision, moment)) return [];
+      if (!this.#guard.isEarly(revision, moment)) return [];
       const { writer, timeMs } = revision.stamp;
       return [{ code: "stamp-from-future", writer, aheadMs: timeMs - moment.wallMs }];
     });
@@ -258,23 +225,10 @@ export class Store {
   /** Changes rows of this node's own document; undefined deletes. Equal rows change nothing. */
   amend(
     rows: ReadonlyMap<string, Row | undefined>,
-    { wallMs, incarnation }: { readonly wallMs: number; readonly incarnation: number },
+    at: { readonly wallMs: number; readonly incarnation: number },
   ): void {
-    const own = this.document(this.#self.id as NodeId);
-    const changes = new Map<string, Uint8Array | undefined>();
-    for (const [key, row] of rows) {
-      const bytes = row === undefined ? undefined : encodeRow(row);
-      const before = own?.rows.get(key);
-      const same = bytes === undefined ? before === undefined : before && equalBytes(before, bytes);
-      if (!same) changes.set(key, bytes);
-    }
-    const raised = Math.max(incarnation, own?.head.incarnation ?? 0);
-    const stands = own?.head.epoch === this.#epoch && own.head.incarnation === raised;
-    if (changes.size === 0 && stands) return;
-    const { mesh } = this.#replica;
-    const amendment = { mesh, epoch: this.#epoch, incarnation: raised, wallMs, changes };
-    const { document, delta } = amend(own, amendment, this.#self);
-    this.#replica.putDocument(document);
+    const delta = this.#own.amend(rows, at);
+    if (delta === undefined) return;
     this.#replica.takeTouched();
     this.#outbox.addDelta(delta);
   }
@@ -289,10 +243,9 @@ export class Store {
     return this.#replica.takeWrites(withOthers);
   }
 
-  /** Forgets what may be forgotten. Cheap; called now and then. */
+  /** Forgets what may be forgotten; called now and then. */
   tidy(moment: Moment): void {
-    const members = [...this.trust.view().nodes.keys()];
-    this.#retirement.look(moment.wallMs, members);
+    this.#retirement.look(moment.wallMs, [...this.trust.view().nodes.keys()]);
     this.#replica.takeTouched();
   }
 
@@ -338,24 +291,10 @@ export class Store {
   }
 
   problems(): Problem[] {
-    const skewed = Math.abs(this.#skewMs) > skewLimitMs;
+    const convicted = [...this.#replica.proofs.keys()];
     return [
-      ...[...this.#replica.proofs.keys()].map((node): Problem => {
-        return { code: "node-equivocated", node };
-      }),
-      ...[...this.#early].flatMap(([key, { aheadMs, seenMs }]): Problem[] => {
-        const [writer = ""] = key.split(" ");
-        const fresh = this.#nowMs - seenMs < alarmMs;
-        return fresh ? [{ code: "stamp-from-future", writer, aheadMs }] : [];
-      }),
-      ...(skewed
-        ? [{ code: "clock-skewed", offsetMs: -this.#skewMs, limitMs: skewLimitMs } as const]
-        : []),
+      ...convicted.map((node): Problem => ({ code: "node-equivocated", node })),
+      ...this.#guard.problems(),
     ];
   }
-}
-
-/** Optional fields that are present but undefined have no place in canonical bytes. */
-function encodeRow(row: Row): Uint8Array {
-  return encode(JSON.parse(JSON.stringify(row)));
 }

@@ -1,0 +1,63 @@
+/**
+ * Keeps wrong clocks out of replicated state: stamps too far ahead are held back, and a node whose
+ * own clock is off the peers' accepts no operator's writes. Pure.
+ */
+
+import type { Revision } from "../crdt/register.ts";
+import type { NodeId } from "../model/ids.ts";
+import type { Moment } from "../model/moment.ts";
+import type { Problem } from "../model/problem.ts";
+import { PeerClocks, skewLimitMs } from "./peer-clocks.ts";
+
+/** DESIGN section 5: further ahead than clocks of one mesh are apart. */
+const aheadMaxMs = 2_000;
+/** How long a stamp from the future stays among the problems after it was last offered, ms. */
+const alarmMs = 60_000;
+/** More writers with wrong clocks than this need no longer list. */
+const alarmsMax = 64;
+
+type Alarm = { readonly writer: string; readonly aheadMs: number; readonly seenMs: number };
+
+export class ClockGuard {
+  readonly #clocks = new PeerClocks();
+  readonly #alarms = new Map<string, Alarm>();
+  #nowMs = 0;
+
+  hear(from: NodeId, theirWallMs: number, moment: Moment): void {
+    this.#nowMs = moment.monotonicMs;
+    this.#clocks.hear(from, theirWallMs, moment.wallMs, moment.monotonicMs);
+  }
+
+  /** Whether the revision's time has not come yet; then it is not to be merged. */
+  isEarly({ key, stamp }: Revision, moment: Moment): boolean {
+    this.#nowMs = moment.monotonicMs;
+    const { writer } = stamp;
+    const aheadMs = stamp.timeMs - moment.wallMs;
+    const alarm = `${writer} ${key}`;
+    this.#alarms.delete(alarm);
+    if (aheadMs <= aheadMaxMs) return false;
+    if (this.#alarms.size < alarmsMax) {
+      this.#alarms.set(alarm, { writer, aheadMs, seenMs: moment.monotonicMs });
+    }
+    return true;
+  }
+
+  /** Why this node may take no operator's write now; empty when it may. */
+  refusals(monotonicMs: number): Problem[] {
+    const offsetMs = -this.#clocks.skewMs(monotonicMs);
+    if (Math.abs(offsetMs) <= skewLimitMs) return [];
+    return [{ code: "clock-skewed", offsetMs, limitMs: skewLimitMs }];
+  }
+
+  problems(): Problem[] {
+    const alarms = [...this.#alarms.values()].filter(({ seenMs }) => {
+      return this.#nowMs - seenMs < alarmMs;
+    });
+    return [
+      ...alarms.map(({ writer, aheadMs }): Problem => {
+        return { code: "stamp-from-future", writer, aheadMs };
+      }),
+      ...this.refusals(this.#nowMs),
+    ];
+  }
+}
