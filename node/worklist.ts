@@ -163,6 +163,9 @@ export class Worklist {
     desired: Desired,
     readySince: ReadonlyMap<ReplicaId, number>,
   ): Elsewhere {
+    const own = desired.members.find(({ node }) => node === this.#self);
+    // This node itself was removed: nothing is wanted of it.
+    if (own === undefined) return { kind: "surplus" };
     if (service === undefined) return { kind: desired.complete ? "removed" : "unplaced" };
     if (!service.slots.includes(replica)) return { kind: "surplus" };
     if (service.spec.isolation === "majority" && !hasMajority(desired.members)) {
@@ -171,8 +174,7 @@ export class Worklist {
     if (desired.placement.assignments.has(replica)) {
       return { kind: "moved", readySinceMs: readySince.get(replica) };
     }
-    const own = desired.members.find(({ node }) => node === this.#self);
-    return { kind: own?.policy.availability === "drain" ? "surplus" : "unplaced" };
+    return { kind: own.policy.availability === "drain" ? "surplus" : "unplaced" };
   }
 
   #perform(action: Action, index: number, input: WorkInput): Effect[] {
