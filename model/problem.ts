@@ -47,6 +47,7 @@ export type Problem = Readonly<
   | { code: "schema-newer"; path: string; found: number; supported: number }
   | { code: "clock-skewed"; offsetMs: number; limitMs: number }
   | { code: "stamp-from-future"; writer: string; aheadMs: number }
+  | { code: "dns-not-listening"; address: string; detail: string }
   // Trust and reaching the mesh.
   | { code: "not-authorised"; principal: string; needs: string }
   | { code: "key-refused"; address: string; detail: string }
@@ -140,6 +141,8 @@ const sentences: Sentences = {
     `this clock is off by ${p.offsetMs} ms (limit ${p.limitMs} ms): set it right, writes resume then`,
   "stamp-from-future": (p) =>
     `${p.writer} stamps its writes ${p.aheadMs} ms ahead of now: they are held back until its clock is set`,
+  "dns-not-listening": (p) =>
+    `DNS is not answered at ${p.address} (${p.detail}): it is tried again every second`,
   "not-authorised": (p) => `${p.principal} may not do this: it needs the role ${p.needs}`,
   "key-refused": (p) => `${p.address} refuses this key: ${p.detail}`,
   "signature-invalid": (p) => `a signature does not fit: ${p.detail}`,
