@@ -22,7 +22,7 @@ import type { MeshView } from "../model/view.ts";
 import { Placer } from "../placement/placer.ts";
 import type { ProbeVerdict } from "../ports.ts";
 import type { Config } from "./config.ts";
-import type { Desired } from "./desired.ts";
+import type { Desired, Statuses } from "./desired.ts";
 import type { Effect, Event, OperatorWrite, OwnFacts, Timer } from "./effects.ts";
 import { LocalTasks } from "./local-tasks.ts";
 import { readNode } from "./mesh-facts.ts";
@@ -125,6 +125,11 @@ export class Agent {
   /** The desired state as of the last look, computed now when there was none. */
   desired(moment: Moment): Desired {
     return this.#look(moment);
+  }
+
+  /** As of the last look; this node itself is not in it. */
+  statuses(): Statuses {
+    return this.#membership.statuses();
   }
 
   linked(): ReadonlySet<NodeId> {

@@ -12,6 +12,14 @@ import type { World } from "./world.ts";
 
 type Running = { task: ObservedTask; order: StartOrder };
 
+/** What really happens to tasks, told to whoever checks it. */
+export type EngineWatch = {
+  started(order: StartOrder): void;
+  changed(task: ObservedTask): void;
+  /** The host lost power, or somebody removed it. */
+  vanished(task: TaskId): void;
+};
+
 export class SimEngine implements Engine {
   readonly kind: EngineKind = "process";
   readonly #world: World;
@@ -21,12 +29,12 @@ export class SimEngine implements Engine {
   #listener: ((report: EngineReport) => void) | undefined;
   #node: NodeId | undefined;
   #down = false;
-  /** Times each task was started; more than once is a restart nobody asked for. */
-  readonly starts = new Map<TaskId, number>();
+  readonly #watch: EngineWatch;
 
-  constructor(world: World, random: SeededRandom) {
+  constructor(world: World, random: SeededRandom, watch: EngineWatch) {
     this.#world = world;
     this.#random = random;
+    this.#watch = watch;
   }
 
   open(identity: { readonly node: NodeId }): void {
@@ -44,7 +52,7 @@ export class SimEngine implements Engine {
 
   start(order: StartOrder): void {
     if (this.#down || this.#tasks.has(order.task)) return;
-    this.starts.set(order.task, (this.starts.get(order.task) ?? 0) + 1);
+    this.#watch.started(order);
     const { task, replica, revision, spec } = order;
     this.#set(order, {
       task,
@@ -93,6 +101,7 @@ export class SimEngine implements Engine {
     const state = this.#tasks.get(task)?.task.state;
     if (state !== "exited" && state !== "refused") return;
     this.#tasks.delete(task);
+    this.#watch.vanished(task);
     this.#report();
   }
 
@@ -107,6 +116,7 @@ export class SimEngine implements Engine {
 
   /** The host lost power: nothing runs, nothing is remembered. */
   loseAll(): void {
+    for (const task of this.#tasks.keys()) this.#watch.vanished(task);
     this.#tasks.clear();
   }
 
@@ -132,6 +142,7 @@ export class SimEngine implements Engine {
 
   #set(order: StartOrder, task: ObservedTask): void {
     this.#tasks.set(order.task, { task, order });
+    this.#watch.changed(task);
     this.#report();
   }
 
@@ -139,6 +150,7 @@ export class SimEngine implements Engine {
     const running = this.#tasks.get(id);
     if (running === undefined) return;
     running.task = { ...running.task, ...change };
+    this.#watch.changed(running.task);
     this.#report();
   }
 

@@ -36,9 +36,12 @@ export class Network {
   readonly #world: World;
   readonly #random: SeededRandom;
   readonly #ports = new Map<NodeId, Port>();
-  readonly #links = new Set<string>();
-  /** Directed: "from>to". */
-  readonly #cuts = new Set<string>();
+  /** Both ways. */
+  readonly #links = new Relation();
+  /** Who still believes in a connection whose far end is gone. */
+  readonly #halfOpen = new Relation();
+  /** Directed, each with how many faults cut it. */
+  readonly #cuts = new Map<NodeId, Map<NodeId, number>>();
   faults: NetworkFaults = { lossPercent: 0, repeatPercent: 0, delayMinMs: 1, delayMaxMs: 3 };
   frames = 0;
   bytes = 0;
@@ -91,46 +94,36 @@ export class Network {
     const port = this.#ports.get(node);
     if (port === undefined) return;
     port.up = false;
-    for (const other of this.#linkedTo(node)) {
-      this.#links.delete(linkKey(node, other));
+    for (const other of [...this.#linkedTo(node)]) {
+      this.#unjoin(node, other);
       if (how === "reset") this.#tell(other, node, "down", resetMs);
-      else this.#links.add(halfOpen(other, node));
+      else this.#halfOpen.add(other, node);
     }
     this.#ports.delete(node);
   }
 
-  cut(from: NodeId, to: NodeId): void {
-    this.#cuts.add(`${from}>${to}`);
-  }
-
-  /** Cuts both ways between every pair of two sides. */
-  partition(left: readonly NodeId[], right: readonly NodeId[]): void {
-    for (const one of left) {
-      for (const other of right) {
-        this.cut(one, other);
-        this.cut(other, one);
-      }
-    }
-  }
-
-  heal(): void {
-    this.#cuts.clear();
+  /** Nothing gets through from one to the other until the answer is called. */
+  cut(from: NodeId, to: NodeId): () => void {
+    const cuts = this.#cuts.get(from) ?? new Map<NodeId, number>();
+    this.#cuts.set(from, cuts);
+    cuts.set(to, (cuts.get(to) ?? 0) + 1);
+    let cut = true;
+    return () => {
+      if (cut) cuts.set(to, (cuts.get(to) ?? 1) - 1);
+      cut = false;
+    };
   }
 
   datagram(from: NodeId, to: NodeId, bytes: Uint8Array): void {
     this.#carry(from, to, () => this.#ports.get(to)?.datagram(from, bytes));
   }
 
-  linked(node: NodeId): number {
-    return this.#linkedTo(node).length;
-  }
-
   #send(from: NodeId, to: NodeId, frame: Uint8Array): void {
-    if (!this.#links.has(linkKey(from, to))) return;
+    if (!this.#links.has(from, to)) return;
     this.frames++;
     this.bytes += frame.length;
     this.#carry(from, to, () => {
-      if (this.#links.has(linkKey(from, to))) this.#ports.get(to)?.frame(from, frame);
+      if (this.#links.has(from, to)) this.#ports.get(to)?.frame(from, frame);
     });
   }
 
@@ -139,7 +132,7 @@ export class Network {
     const copies = this.#random.chance(repeatPercent) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       const delayMs = this.#random.between(delayMinMs, delayMaxMs);
-      if (this.#random.chance(lossPercent) || this.#cuts.has(`${from}>${to}`)) continue;
+      if (this.#random.chance(lossPercent) || this.#isCut(from, to)) continue;
       this.#world.after(delayMs, deliver);
     }
   }
@@ -155,13 +148,13 @@ export class Network {
     const port = this.#ports.get(node);
     for (const { node: other } of port?.wanted ?? []) {
       const target = this.#ports.get(other);
-      const key = linkKey(node, other);
-      if (port === undefined || target === undefined || this.#links.has(key)) continue;
+      if (port === undefined || target === undefined || this.#links.has(node, other)) continue;
       if (!port.admitted.has(other) || !target.admitted.has(node)) continue;
-      if (this.#cuts.has(`${node}>${other}`) || this.#cuts.has(`${other}>${node}`)) continue;
-      this.#links.add(key);
-      this.#links.delete(halfOpen(node, other));
-      this.#links.delete(halfOpen(other, node));
+      if (this.#isCut(node, other) || this.#isCut(other, node)) continue;
+      this.#links.add(node, other);
+      this.#links.add(other, node);
+      this.#halfOpen.delete(node, other);
+      this.#halfOpen.delete(other, node);
       this.#tell(node, other, "up", 2);
       this.#tell(other, node, "up", 3);
     }
@@ -170,17 +163,26 @@ export class Network {
   /** Connections to a node that may no longer connect are ended by the one who says so. */
   #enforce(node: NodeId): void {
     const admitted = this.#ports.get(node)?.admitted ?? new Set();
-    for (const other of this.#linkedTo(node)) {
+    for (const other of [...this.#linkedTo(node)]) {
       if (!admitted.has(other)) this.#unlink(node, other, 1);
     }
   }
 
   #unlink(node: NodeId, other: NodeId, delayMs: number): void {
-    const wasOpen = this.#links.delete(linkKey(node, other));
-    const wasHalf = this.#links.delete(halfOpen(node, other));
+    const wasOpen = this.#unjoin(node, other);
+    const wasHalf = this.#halfOpen.delete(node, other);
     if (wasOpen || wasHalf) this.#tell(node, other, "down", delayMs);
-    if (wasOpen && !this.#cuts.has(`${node}>${other}`)) this.#tell(other, node, "down", resetMs);
-    else if (wasOpen) this.#links.add(halfOpen(other, node));
+    if (wasOpen && !this.#isCut(node, other)) this.#tell(other, node, "down", resetMs);
+    else if (wasOpen) this.#halfOpen.add(other, node);
+  }
+
+  #unjoin(node: NodeId, other: NodeId): boolean {
+    this.#links.delete(other, node);
+    return this.#links.delete(node, other);
+  }
+
+  #isCut(from: NodeId, to: NodeId): boolean {
+    return (this.#cuts.get(from)?.get(to) ?? 0) > 0;
   }
 
   #tell(node: NodeId, about: NodeId, state: "up" | "down", delayMs: number): void {
@@ -190,18 +192,30 @@ export class Network {
     });
   }
 
-  #linkedTo(node: NodeId): NodeId[] {
-    return [...this.#ports.keys()].filter(
-      (other) => other !== node && this.#links.has(linkKey(node, other)),
-    );
+  #linkedTo(node: NodeId): ReadonlySet<NodeId> {
+    return this.#links.of(node);
   }
 }
 
-function linkKey(one: NodeId, other: NodeId): string {
-  return one < other ? `${one} ${other}` : `${other} ${one}`;
-}
+/** Directed pairs of nodes. */
+class Relation {
+  readonly #pairs = new Map<NodeId, Set<NodeId>>();
 
-/** `node` still believes in a connection whose far end is gone. */
-function halfOpen(node: NodeId, gone: NodeId): string {
-  return `${node} believes ${gone}`;
+  of(from: NodeId): ReadonlySet<NodeId> {
+    return this.#pairs.get(from) ?? new Set();
+  }
+
+  has(from: NodeId, to: NodeId): boolean {
+    return this.#pairs.get(from)?.has(to) ?? false;
+  }
+
+  add(from: NodeId, to: NodeId): void {
+    const known = this.#pairs.get(from);
+    if (known === undefined) this.#pairs.set(from, new Set([to]));
+    else known.add(to);
+  }
+
+  delete(from: NodeId, to: NodeId): boolean {
+    return this.#pairs.get(from)?.delete(to) ?? false;
+  }
 }

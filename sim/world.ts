@@ -5,7 +5,12 @@
 
 import type { Clock } from "../ports.ts";
 
-type Entry = { readonly atMs: number; readonly order: number; readonly run: () => void; live: boolean };
+type Entry = {
+  readonly atMs: number;
+  readonly order: number;
+  readonly run: () => void;
+  live: boolean;
+};
 
 /** 2026-01-01T00:00:00Z: where simulated wall clocks begin. */
 const wallStartMs = 1_767_225_600_000;

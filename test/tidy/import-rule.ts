@@ -24,7 +24,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   api: ["model", "crdt", "trust", "link"],
   cli: ["model", "api"],
   web: ["model", "api"],
-  sim: ["model", "ports.ts", "node"],
+  sim: ["model", "crdt", "trust", "link", "gossip", "ports.ts", "node"],
   "ports.ts": ["model"],
 };
 

@@ -1,0 +1,165 @@
+/**
+ * Operators: they deploy, scale, update, remove, drain, admit and expel at whichever peer is up,
+ * and remember what was acknowledged, because that must never be lost.
+ */
+
+import type { Revision } from "../crdt/register.ts";
+import { openRevision } from "../crdt/register.ts";
+import type { SpecDocument } from "../model/documents.ts";
+import type { NodeId, ServiceId } from "../model/ids.ts";
+import { serviceId } from "../model/ids.ts";
+import { keyOf } from "../model/parse.ts";
+import type { Desired } from "../node/desired.ts";
+import { signSpec } from "../trust/authoring.ts";
+import { verify } from "../trust/identity.ts";
+import type { SimHost } from "./host.ts";
+import type { SimMesh } from "./mesh.ts";
+import type { SeededRandom } from "./random.ts";
+import { drawWish, specOf, type Wish } from "./specs.ts";
+
+export type Written = { readonly revision: Revision; acknowledged: boolean; refused: boolean };
+
+export class Operators {
+  readonly #mesh: SimMesh;
+  readonly #random: SeededRandom;
+  readonly #replicasMax: number;
+  /** What they think is deployed: the last wish of each, whether or not it was accepted. */
+  readonly wishes = new Map<ServiceId, Wish>();
+  readonly written: Written[] = [];
+  #services = 0;
+
+  constructor(mesh: SimMesh, random: SeededRandom, replicasMax: number) {
+    this.#mesh = mesh;
+    this.#random = random;
+    this.#replicasMax = replicasMax;
+  }
+
+  /** One thing that an operator may do on a day like this. */
+  act(): void {
+    const random = this.#random;
+    const service = this.wishes.size === 0 ? undefined : random.pick([...this.wishes.keys()]);
+    const dice = random.below(100);
+    if (service === undefined || (dice < 20 && this.wishes.size < 5)) this.create();
+    else if (dice < 40) this.scale(service, random.below(this.#replicasMax + 1));
+    else if (dice < 60) this.update(service, false);
+    else if (dice < 70) this.update(service, true);
+    else if (dice < 80) this.remove(service);
+    else this.setAvailability(random.pick(["active", "pause", "drain"] as const));
+  }
+
+  create(): void {
+    const number = ++this.#services;
+    const service = serviceId("sim", `s${number}`);
+    const wish = drawWish(service, 8000 + number, this.#random);
+    this.deploy(wish, 1 + this.#random.below(this.#replicasMax));
+  }
+
+  deploy(wish: Wish, replicas?: number): void {
+    const { service } = wish;
+    this.wishes.set(service, wish);
+    const documents: SpecDocument[] = [{ kind: "service", spec: specOf(wish) }];
+    if (replicas !== undefined) documents.push({ kind: "scale", service, replicas });
+    const what = wish.broken ? "a broken revision" : `version ${wish.version}`;
+    const size = replicas === undefined ? "" : `, ${replicas} replicas`;
+    this.#write(documents, [], `deploys ${service}, ${what}${size}`);
+  }
+
+  update(service: ServiceId, broken: boolean): void {
+    const wish = this.wishes.get(service);
+    if (wish === undefined) return;
+    this.deploy({ ...wish, version: wish.version + 1, broken });
+  }
+
+  scale(service: ServiceId, replicas: number): void {
+    this.#write([{ kind: "scale", service, replicas }], [], `scales ${service} to ${replicas}`);
+  }
+
+  remove(service: ServiceId): void {
+    this.wishes.delete(service);
+    this.#write([], [`service/${service}`, `scale/${service}`], `removes ${service}`);
+  }
+
+  setAvailability(availability: "active" | "pause" | "drain"): void {
+    const host = this.#random.pick(this.#mesh.hosts);
+    this.#setAvailability(host.node, host.name, availability);
+  }
+
+  /** A new machine is admitted at a peer, and joins with what that peer knows. */
+  admit(): void {
+    const at = this.#peer();
+    if (at === undefined) return;
+    const fact = this.#mesh.admitNext();
+    at.ask((host) => {
+      host.write({ revisions: [], facts: [fact] }, (problems) => {
+        if (problems.length > 0) return;
+        const joiner = this.#mesh.addHost([...host.agent.store.trust.entries().values()]);
+        this.#mesh.trace.say(joiner.name, `joins at ${at.name}`);
+        joiner.powerOn();
+      });
+    });
+  }
+
+  /** A machine that will not come back is removed. */
+  expel(gone: SimHost): void {
+    const at = this.#peer();
+    if (at === undefined || gone.running() !== undefined) return;
+    const fact = this.#mesh.dropHost(gone);
+    this.#mesh.trace.say("op", `removes ${gone.name} at ${at.name}`);
+    at.ask((host) => host.write({ revisions: [], facts: [fact] }, () => {}));
+  }
+
+  /** Puts right what would keep services from being whole: broken revisions, drained nodes. */
+  settle({ services, members }: Desired): void {
+    for (const { node, policy } of members) {
+      const host = this.#mesh.find(node);
+      if (host === undefined || policy.availability === "active") continue;
+      this.#setAvailability(node, host.name, "active");
+    }
+    for (const { service, spec } of services) {
+      const { BROKEN, ...env } = spec.workload.env;
+      if (BROKEN === undefined) continue;
+      const workload = { ...spec.workload, env: { ...env, VERSION: `${env["VERSION"]}, mended` } };
+      const document: SpecDocument = { kind: "service", spec: { ...spec, workload } };
+      this.#write([document], [], `mends ${service}`);
+    }
+  }
+
+  #setAvailability(node: NodeId, name: string, availability: "active" | "pause" | "drain"): void {
+    const document: SpecDocument = { kind: "node", node, availability, labels: {} };
+    this.#write([document], [], `sets ${name} to ${availability}`);
+  }
+
+  #write(documents: readonly SpecDocument[], removals: readonly string[], what: string): void {
+    const at = this.#peer();
+    if (at === undefined) return;
+    at.ask((host) => {
+      const { store } = host.agent;
+      const { id, admin } = this.#mesh;
+      const sign = (key: string, document: SpecDocument | null): Uint8Array =>
+        signSpec(id, store.draft(key, host.moment()), document, admin);
+      const revisions = [
+        ...documents.map((document) => sign(keyOf(document), document)),
+        ...removals.map((key) => sign(key, null)),
+      ];
+      const written = revisions.map((bytes): Written => {
+        const revision = openRevision(bytes, id, verify) as Revision;
+        return { revision, acknowledged: false, refused: false };
+      });
+      this.written.push(...written);
+      host.write({ revisions, facts: [] }, (problems) => {
+        const refused = problems.length > 0;
+        for (const one of written) {
+          one.acknowledged = !refused;
+          one.refused = refused;
+        }
+        const why = problems.map(({ code }) => code).join(", ");
+        this.#mesh.trace.say("op", `${what} at ${at.name}${refused ? `: refused, ${why}` : ""}`);
+      });
+    });
+  }
+
+  #peer(): SimHost | undefined {
+    const running = this.#mesh.running();
+    return running.length === 0 ? undefined : this.#random.pick(running);
+  }
+}

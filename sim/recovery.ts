@@ -1,0 +1,170 @@
+/**
+ * Liveness: once everything is put right, the mesh must be whole again, each part of it within its
+ * bound: equal state, everyone alive, wanted = running, nothing surplus, routes complete.
+ */
+
+import { hex } from "../crdt/hash.ts";
+import type { NodeId, ReplicaId, TaskId } from "../model/ids.ts";
+import type { Agent } from "../node/agent.ts";
+import type { Desired } from "../node/desired.ts";
+import type { Checks } from "./checks.ts";
+import { type Ledger, serves } from "./ledger.ts";
+import type { SimMesh } from "./mesh.ts";
+import type { Operators, Written } from "./operators.ts";
+
+/** How long each may take after healing, virtual ms. */
+export const recoveryBounds = { membersMs: 10_000, digestsMs: 20_000, wholeMs: 60_000 };
+
+export class Recovery {
+  readonly #mesh: SimMesh;
+  readonly #ledger: Ledger;
+  readonly #checks: Checks;
+  readonly #operators: Operators;
+
+  constructor(mesh: SimMesh, ledger: Ledger, checks: Checks, operators: Operators) {
+    this.#mesh = mesh;
+    this.#ledger = ledger;
+    this.#checks = checks;
+    this.#operators = operators;
+  }
+
+  /** True when the mesh is whole; what is missing is told to the checks. */
+  run(afterEach: () => void): boolean {
+    const { membersMs, digestsMs, wholeMs } = recoveryBounds;
+    return (
+      this.#await("everyone alive", membersMs, afterEach, () => this.#strangers()) &&
+      this.#await("equal state", digestsMs, afterEach, () => this.#differences()) &&
+      this.#settle(afterEach) &&
+      this.#await("wanted = running", wholeMs, afterEach, () => this.#missing()) &&
+      this.#await("equal state again", digestsMs, afterEach, () => this.#differences()) &&
+      this.#none("lost writes", this.#lostWrites())
+    );
+  }
+
+  /** Operators put right what they did; a write may be refused while clocks are being set. */
+  #settle(afterEach: () => void): boolean {
+    return this.#await("operators' last words", 20_000, afterEach, () => {
+      const faults = this.#unsettled();
+      if (faults !== undefined) this.#operators.settle(this.#desired());
+      return faults;
+    });
+  }
+
+  #unsettled(): string | undefined {
+    const { services, members } = this.#desired();
+    const broken = services.filter(({ spec }) => spec.workload.env["BROKEN"] === "yes");
+    const drained = members.filter(({ policy }) => policy.availability !== "active");
+    if (broken.length + drained.length === 0) return undefined;
+    return `${broken.length} broken services, ${drained.length} drained nodes`;
+  }
+
+  #desired(): Desired {
+    const host = this.#mesh.hosts[0]?.running();
+    if (host === undefined) throw new Error("nothing runs after healing");
+    return host.agent.desired(host.moment());
+  }
+
+  #agents(): { readonly name: string; readonly agent: Agent }[] {
+    return this.#mesh.hosts.flatMap((host) => {
+      const agent = host.agent();
+      return agent === undefined ? [] : [{ name: host.name, agent }];
+    });
+  }
+
+  #strangers(): string | undefined {
+    const all = this.#mesh.hosts.map(({ node }) => node);
+    for (const { name, agent } of this.#agents()) {
+      for (const node of all) {
+        if (node === agent.self) continue;
+        const status = agent.statuses().get(node)?.status ?? "unknown";
+        if (status !== "alive") return `${name} holds ${this.#nameOf(node)} for ${status}`;
+      }
+    }
+    return undefined;
+  }
+
+  #differences(): string | undefined {
+    const agents = this.#agents();
+    const digests = new Set(agents.map(({ agent }) => hex(agent.store.digest())));
+    return digests.size <= 1 ? undefined : `${digests.size} different states`;
+  }
+
+  #missing(): string | undefined {
+    return this.#unlike(this.#desired()) ?? this.#strangers() ?? this.#unrouted();
+  }
+
+  /** Wanted against what engines run. */
+  #unlike({ services }: Desired): string | undefined {
+    const wanted = new Map<ReplicaId, string>();
+    for (const { slots, rollout } of services) {
+      for (const replica of slots) wanted.set(replica, rollout.revision);
+    }
+    const running = new Map<ReplicaId, TaskId>();
+    for (const record of this.#ledger.live()) {
+      if (wanted.get(record.replica) !== record.revision) return `${record.task} is surplus`;
+      const twin = running.get(record.replica);
+      if (twin !== undefined) return `${record.task} runs beside ${twin}`;
+      running.set(record.replica, record.task);
+      if (!serves(record)) return `${record.task} does not serve yet`;
+    }
+    const missing = [...wanted.keys()].find((replica) => !running.has(replica));
+    return missing === undefined ? undefined : `${missing} is missing`;
+  }
+
+  #unrouted(): string | undefined {
+    const serving = this.#ledger.live().map(({ task }) => task);
+    const expected = serving.sort().join();
+    for (const host of this.#mesh.hosts) {
+      const endpoints = host.routes.table.services.flatMap((service) => service.endpoints);
+      const routed = endpoints.map(({ task }) => task).sort();
+      if (routed.join() !== expected) {
+        return `${host.name} routes to ${routed.length} of ${serving.length} tasks`;
+      }
+    }
+    return undefined;
+  }
+
+  /** What was acknowledged is there, or ten better ones are. */
+  #lostWrites(): string | undefined {
+    for (const { name, agent } of this.#agents()) {
+      for (const { revision } of this.#acknowledged()) {
+        const kept = agent.store.register(revision.key)?.revisions ?? [];
+        if (kept.length < 10 && !kept.some(({ id }) => id === revision.id)) {
+          return `${name} has lost a write of ${revision.key}`;
+        }
+      }
+    }
+    return undefined;
+  }
+
+  #acknowledged(): Written[] {
+    return this.#operators.written.filter(({ acknowledged }) => acknowledged);
+  }
+
+  #nameOf(node: NodeId): string {
+    return this.#mesh.find(node)?.name ?? node;
+  }
+
+  #await(
+    what: string,
+    boundMs: number,
+    afterEach: () => void,
+    fault: () => string | undefined,
+  ): boolean {
+    const { world, trace } = this.#mesh;
+    const startedMs = world.nowMs();
+    const holds = () => this.#checks.breach() !== undefined || fault() === undefined;
+    world.runUntilTrue(holds, startedMs + boundMs, afterEach);
+    if (this.#checks.breach() !== undefined) return false;
+    const left = fault();
+    if (left !== undefined) return this.#none(what, left);
+    trace.say("check", `${what} after ${Math.round(world.nowMs() - startedMs)} ms`);
+    return true;
+  }
+
+  #none(what: string, fault: string | undefined): boolean {
+    if (fault === undefined) return true;
+    this.#checks.fail("check", `no ${what}: ${fault}`);
+    return false;
+  }
+}
