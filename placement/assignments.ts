@@ -32,12 +32,12 @@ export class Assignments implements ReadonlyMap<ReplicaId, NodeId> {
     return this.#chunks[chunkOf(replica)]?.has(replica) ?? false;
   }
 
-  /** The next version; an undefined node removes the replica. */
+  /** The next version, or this one when nothing changes; an undefined node removes the replica. */
   with(changes: ReadonlyMap<ReplicaId, NodeId | undefined>): Assignments {
-    if (changes.size === 0) return this;
     const edited = new Map<number, Map<ReplicaId, NodeId>>();
     for (const [replica, node] of changes) {
       const index = chunkOf(replica);
+      if (this.#chunks[index]?.get(replica) === node) continue;
       let chunk = edited.get(index);
       if (chunk === undefined) {
         chunk = new Map(this.#chunks[index]);
@@ -46,6 +46,7 @@ export class Assignments implements ReadonlyMap<ReplicaId, NodeId> {
       if (node === undefined) chunk.delete(replica);
       else chunk.set(replica, node);
     }
+    if (edited.size === 0) return this;
     const chunks = [...this.#chunks];
     let { size } = this;
     for (const [index, chunk] of edited) {

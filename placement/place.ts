@@ -53,7 +53,8 @@ export function place(input: PlacementInput): Placement {
     (node): Site => ({ ...node, id: node.node, digest: digest(node.node), room: new Room(node) }),
   );
   sites.sort((left, right) => compareIds(left.id, right.id));
-  const services = inOrder(input.wanted).map((wanted) => new Service(wanted, input, sites));
+  const inTurn = [...input.wanted].sort(compareTurns);
+  const services = inTurn.map((wanted) => new Service(wanted, input, sites));
   for (const service of services) service.keepIncumbents();
   for (const service of services) service.placeNewcomers();
   const unplaced = services.flatMap((service) => {
@@ -66,13 +67,12 @@ export function place(input: PlacementInput): Placement {
   };
 }
 
-/** Services in the order in which they may take room: priority, then age, then id. */
-export function inOrder(wanted: readonly Wanted[]): Wanted[] {
-  return [...wanted].sort(
-    (left, right) =>
-      right.spec.placement.priority - left.spec.placement.priority ||
-      left.createdAtMs - right.createdAtMs ||
-      compareIds(left.spec.service, right.spec.service),
+/** Negative when `left` may take room before `right`: by priority, then age, then id. */
+export function compareTurns(left: Wanted, right: Wanted): number {
+  return (
+    right.spec.placement.priority - left.spec.placement.priority ||
+    left.createdAtMs - right.createdAtMs ||
+    compareIds(left.spec.service, right.spec.service)
   );
 }
 

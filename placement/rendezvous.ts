@@ -69,8 +69,28 @@ export function compareRank(name: Digest, left: Candidate, right: Candidate): nu
   );
 }
 
+/**
+ * `compareRank` for whoever has both hashes at hand. Where hash and weight agree no score is
+ * needed, since it falls with neither: in a mesh of equal weights the logarithm is never taken.
+ */
+export function compareHashed(
+  name: Digest,
+  left: Candidate,
+  leftHash: number,
+  right: Candidate,
+  rightHash: number,
+): number {
+  if (leftHash > rightHash && left.weight >= right.weight) return -1;
+  if (leftHash < rightHash && left.weight <= right.weight) return 1;
+  return (
+    score(rightHash, right.weight) - score(leftHash, left.weight) ||
+    rightHash - leftHash ||
+    compareTies(name, left, right)
+  );
+}
+
 /** The end of `compareRank`, for equal scores and hashes. */
-export function compareTies(name: Digest, left: Candidate, right: Candidate): number {
+function compareTies(name: Digest, left: Candidate, right: Candidate): number {
   const second = secondHash(name, right.digest) - secondHash(name, left.digest);
   return second || compareIds(left.id, right.id);
 }

@@ -46,24 +46,46 @@ export class Room {
 
   /** The first room filter that refuses one more replica, or undefined. */
   refuses(demand: Demand): Filter | undefined {
+    return this.lacks(demand) ?? refusesCrowd(demand, this.countOf(demand.service));
+  }
+
+  /** The filters through which services are in each other's way. */
+  lacks(demand: Demand): Filter | undefined {
     const fits =
       (demand.cpuMilli === 0 || demand.cpuMilli <= this.#cpuMilli) &&
       (demand.memoryBytes === 0 || demand.memoryBytes <= this.#memoryBytes);
     if (!fits) return "resources";
-    if (demand.hostPorts.some((port) => this.#hostPorts.has(port))) return "host-ports";
-    const full = demand.maxPerNode > 0 && this.countOf(demand.service) >= demand.maxPerNode;
-    return full ? "max-per-node" : undefined;
+    return demand.hostPorts.some((port) => this.#hostPorts.has(port)) ? "host-ports" : undefined;
   }
 
   take(demand: Demand): void {
     this.#cpuMilli -= demand.cpuMilli;
     this.#memoryBytes -= demand.memoryBytes;
     for (const port of demand.hostPorts) this.#hostPorts.add(port);
-    this.#replicas.set(demand.service, this.countOf(demand.service) + 1);
+    this.#count(demand.service, 1);
+  }
+
+  /** Undoes one `take`, exactly: amounts are whole and never below zero. */
+  release(demand: Demand): void {
+    this.#cpuMilli += demand.cpuMilli;
+    this.#memoryBytes += demand.memoryBytes;
+    for (const port of demand.hostPorts) this.#hostPorts.delete(port);
+    this.#count(demand.service, -1);
+  }
+
+  #count(service: ServiceId, more: number): void {
+    const count = this.countOf(service) + more;
+    if (count === 0) this.#replicas.delete(service);
+    else this.#replicas.set(service, count);
   }
 
   /** Replicas of the service placed here so far. */
   countOf(service: ServiceId): number {
     return this.#replicas.get(service) ?? 0;
   }
+}
+
+/** How many replicas of one service a node may have, whatever else it has. */
+export function refusesCrowd({ maxPerNode }: Demand, count: number): Filter | undefined {
+  return maxPerNode > 0 && count >= maxPerNode ? "max-per-node" : undefined;
 }

@@ -1,0 +1,54 @@
+/** Which sites the fixed filters let a class of services use, and why not the others. */
+
+import type { ServiceSpec } from "../model/spec.ts";
+import { type Filter, newcomer, type Pins, refusesSpec } from "./filters.ts";
+import type { Site } from "./site.ts";
+
+/** Services that ask for the same share one of these. */
+export class Eligible {
+  /** In no order that means anything. */
+  readonly sites: Site[] = [];
+  readonly #refusals = new Map<Site, Filter>();
+  readonly #spec: ServiceSpec;
+  readonly #pins: Pins | undefined;
+
+  constructor(spec: ServiceSpec, pins: Pins | undefined, sites: Iterable<Site>) {
+    this.#spec = spec;
+    this.#pins = pins;
+    for (const site of sites) this.add(site);
+  }
+
+  /** Filter → sites that it rules out for a replica which runs nowhere yet. */
+  rejections(): Map<Filter, number> {
+    const counts = new Map<Filter, number>();
+    for (const filter of this.#refusals.values()) counts.set(filter, (counts.get(filter) ?? 0) + 1);
+    return counts;
+  }
+
+  refuses(site: Site): Filter | undefined {
+    return this.#refusals.get(site);
+  }
+
+  add(site: Site): void {
+    const filter = refusesSpec(this.#spec, site.node, newcomer, this.#pins);
+    if (filter === undefined) this.sites.push(site);
+    else this.#refusals.set(site, filter);
+  }
+
+  remove(site: Site): void {
+    if (this.#refusals.delete(site)) return;
+    const at = this.sites.indexOf(site);
+    const last = this.sites.pop();
+    if (last !== undefined && last !== site) this.sites[at] = last;
+  }
+}
+
+/** Equal for services that the fixed filters treat alike. */
+export function eligibleKey({ workload, placement }: ServiceSpec, pins: Pins | undefined): string {
+  if (workload.kind === "process") return JSON.stringify([placement.constraints]);
+  const holders = workload.mounts.flatMap((mount) => {
+    const source = mount.kind === "volume" ? mount.source : undefined;
+    return source === undefined ? [] : [pins?.get(source) ?? ""];
+  });
+  return JSON.stringify([placement.constraints, workload.platform ?? "", holders]);
+}

@@ -1,0 +1,75 @@
+/**
+ * The best sites of one group for one service, best first: by how few of its replicas are there,
+ * then by rendezvous. Only the best few of a thousand are kept, since few will be asked for.
+ *
+ * Invariant: what is listed comes before every acceptable site of the group that is not, and when
+ * `isComplete` there are none of those.
+ */
+
+import { compareHashed, type Digest } from "./rendezvous.ts";
+import type { Site } from "./site.ts";
+
+export type Listed = { readonly site: Site; readonly hash: number; readonly count: number };
+
+export class Shortlist {
+  readonly #name: Digest;
+  readonly #lengthMax: number;
+  readonly #listed: Listed[] = [];
+  #isComplete = true;
+
+  constructor(name: Digest, lengthMax: number) {
+    this.#name = name;
+    this.#lengthMax = lengthMax;
+  }
+
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  get length(): number {
+    return this.#listed.length;
+  }
+
+  /** The best that `isWelcome`. Undefined is only an answer when the list is complete. */
+  best(isWelcome: (site: Site) => boolean): Listed | undefined {
+    return this.#listed.find(({ site }) => isWelcome(site));
+  }
+
+  /** While the list is made: each site of the group once, with the replicas that it has. */
+  offer(site: Site, hash: number, count: number): void {
+    const { length } = this.#listed;
+    if (length >= this.#lengthMax) {
+      this.#isComplete = false;
+      if (this.#comesAfter(this.#listed[length - 1] as Listed, site, hash, count)) return;
+      this.#listed.pop();
+    }
+    this.#insert({ site, hash, count });
+  }
+
+  /** A listed site got one more replica; it is listed on while it `accepts` another. */
+  update(listed: Listed, accepts: boolean): void {
+    this.#listed.splice(this.#listed.indexOf(listed), 1);
+    if (!accepts) return;
+    const { site, hash, count } = listed;
+    const last = this.#listed[this.#listed.length - 1];
+    const isLast = last === undefined || this.#comesAfter(last, site, hash, count + 1);
+    // One that is not listed may come before it.
+    if (isLast && !this.#isComplete) return;
+    this.#insert({ site, hash, count: count + 1 });
+  }
+
+  #insert(listed: Listed): void {
+    let at = this.#listed.length;
+    while (at > 0) {
+      const before = this.#listed[at - 1] as Listed;
+      if (this.#comesAfter(before, listed.site, listed.hash, listed.count)) break;
+      at--;
+    }
+    this.#listed.splice(at, 0, listed);
+  }
+
+  #comesAfter(listed: Listed, site: Site, hash: number, count: number): boolean {
+    if (count !== listed.count) return count > listed.count;
+    return compareHashed(this.#name, listed.site, listed.hash, site, hash) < 0;
+  }
+}
