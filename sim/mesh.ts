@@ -112,6 +112,7 @@ export class SimMesh {
     });
     this.#install(host, facts);
     this.hosts.push(host);
+    trace.name(host.node, host.name);
     return host;
   }
 

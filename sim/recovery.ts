@@ -84,9 +84,18 @@ export class Recovery {
   }
 
   #differences(): string | undefined {
-    const agents = this.#agents();
-    const digests = new Set(agents.map(({ agent }) => hex(agent.store.digest())));
-    return digests.size <= 1 ? undefined : `${digests.size} different states`;
+    const [first, ...others] = this.#agents();
+    const digest = first === undefined ? "" : hex(first.agent.store.digest());
+    const unlike = others.find(({ agent }) => hex(agent.store.digest()) !== digest);
+    if (first === undefined || unlike === undefined) return undefined;
+    const parts = this.#mesh.hosts
+      .filter(({ node }) => versionOf(first.agent, node) !== versionOf(unlike.agent, node))
+      .map(({ node, name }) => {
+        const versions = [first, unlike].map(({ agent }) => versionOf(agent, node));
+        return `${name}'s document ${versions.join(" and ")}`;
+      });
+    const what = parts.length === 0 ? "registers or facts" : parts.join(", ");
+    return `${first.name} and ${unlike.name} differ in ${what}`;
   }
 
   #missing(): string | undefined {
@@ -167,4 +176,9 @@ export class Recovery {
     this.#checks.fail("check", `no ${what}: ${fault}`);
     return false;
   }
+}
+
+function versionOf({ store }: Agent, node: NodeId): string {
+  const head = store.document(node)?.head;
+  return head === undefined ? "none" : `${head.epoch}.${head.seq}`;
 }

@@ -27,7 +27,7 @@ export class World {
   }
 
   wallMs(): number {
-    return wallStartMs + this.#nowMs;
+    return wallStartMs + Math.floor(this.#nowMs);
   }
 
   after(delayMs: number, run: () => void): () => void {
