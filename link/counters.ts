@@ -1,0 +1,45 @@
+/** What was dropped, refused or taken another way, counted: what peers send is never thrown. */
+
+export type Count =
+  /** Records that are no frames: empty, too long, or no hello where one is due. */
+  | "framesInvalid"
+  /** Thrown away because a peer reads too slowly. */
+  | "framesDropped"
+  /** Sent to nobody, since there was no link. */
+  | "framesUnlinked"
+  | "framesTooLong"
+  | "broadcastsDirect"
+  | "broadcastsGossiped"
+  /** Gossip refused by the validator: too long, or relayed by no node. */
+  | "gossipRefused"
+  | "keysRefused"
+  /** Streams of a protocol that is not for that kind of guest. */
+  | "streamsRefused"
+  | "dials"
+  | "dialsFailed";
+
+export type Counts = Readonly<Record<Count, number>>;
+
+export class Counters {
+  readonly #counts: Record<Count, number> = {
+    framesInvalid: 0,
+    framesDropped: 0,
+    framesUnlinked: 0,
+    framesTooLong: 0,
+    broadcastsDirect: 0,
+    broadcastsGossiped: 0,
+    gossipRefused: 0,
+    keysRefused: 0,
+    streamsRefused: 0,
+    dials: 0,
+    dialsFailed: 0,
+  };
+
+  add(count: Count, by = 1): void {
+    this.#counts[count] += by;
+  }
+
+  read(): Counts {
+    return { ...this.#counts };
+  }
+}
