@@ -286,6 +286,10 @@ export class Agent {
   #reconcile(moment: Moment): Effect[] {
     const membership = this.#neighbours.judge(this.store, this.#membership, moment, this.#lateMs);
     this.#lateMs = 0;
+    const { incarnation } = membership;
+    // First, because what this node should run depends on what it says it can.
+    const facts: Row = { kind: "node", ...this.#ownFacts(moment) };
+    this.store.amend(new Map([["node", facts]]), { wallMs: moment.wallMs, incarnation });
     const desired = this.#look(moment);
     const work = this.#worklist.work({
       desired,
@@ -300,7 +304,7 @@ export class Agent {
         subnet: this.#facts.subnet,
       },
     });
-    this.#writeRows(membership.accuse, work.rows, membership.incarnation, moment);
+    this.#writeRows(membership.accuse, work.rows, incarnation, moment);
     const wakeAtMs = Math.min(membership.wakeAtMs ?? Number.POSITIVE_INFINITY, work.wakeAtMs);
     const urgent = membership.changed || work.urgent;
     return [
@@ -324,7 +328,6 @@ export class Agent {
     moment: Moment,
   ): void {
     const wanted = new Map<string, Row>(rows);
-    wanted.set("node", { kind: "node", ...this.#ownFacts(moment) });
     for (const [accused, theirs] of accuse) {
       wanted.set(`accuse/${accused}`, { kind: "accuse", accused, incarnation: theirs });
     }
@@ -351,5 +354,5 @@ export class Agent {
 
 /** Rows that the store keeps for itself are not ours to delete. */
 function isOurs(key: string): boolean {
-  return /^(node$|task\/|no-fit\/|accuse\/)/.test(key);
+  return /^(task\/|no-fit\/|accuse\/)/.test(key);
 }

@@ -43,6 +43,7 @@ export class LocalTasks {
   readonly #problems = new Map<EngineKind, Problem>();
   /** Failures in a row by replica, and when the last one was. */
   readonly #failures = new Map<ReplicaId, { count: number; lastMs: number }>();
+  #openedMs = never;
 
   constructor(config: Config) {
     this.#config = config;
@@ -50,6 +51,7 @@ export class LocalTasks {
 
   /** Own rows as they were on disk: the order in which things ended is lost, nothing else. */
   restore(rows: readonly TaskFacts[], nowMs: number): void {
+    this.#openedMs = nowMs;
     for (const facts of rows) {
       const ended = !isLive(facts);
       this.#tasks.set(facts.task, {
@@ -83,10 +85,13 @@ export class LocalTasks {
     return this.#reported.has(engine) && !this.#unavailableSince.has(engine);
   }
 
-  /** Whether the engine counts as one that this node has. */
+  /**
+   * Whether the engine counts as one that this node has. One that is silent still does for a
+   * while: an agent that has just started must not give up what it finds again in a moment.
+   */
   isUsable(engine: EngineKind, nowMs: number): boolean {
-    if (!this.#reported.has(engine)) return false;
-    const since = this.#unavailableSince.get(engine);
+    const silentSince = this.#reported.has(engine) ? undefined : this.#openedMs;
+    const since = this.#unavailableSince.get(engine) ?? silentSince;
     return since === undefined || nowMs - since < this.#config.engineGraceMs;
   }
 

@@ -50,7 +50,7 @@ export class Neighbours {
     }));
     const nowMs = moment.monotonicMs;
     const result = membership.step({ members, nowMs, loopStalledMs: stalledMs });
-    const accused = [...result.accuse].join();
+    const accused = `${result.incarnation} ${[...result.accuse].join()}`;
     const changed = accused !== this.#lastAccused;
     this.#lastAccused = accused;
     this.#probe = result.probe;

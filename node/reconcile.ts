@@ -7,6 +7,7 @@
  * soon as this node's view gives it, and given up only when it is seen ready elsewhere.
  */
 
+import type { EngineKind } from "../model/documents.ts";
 import type { ReplicaId, RevisionId, ServiceId, TaskId } from "../model/ids.ts";
 import type { ServiceSpec } from "../model/spec.ts";
 import type { Config } from "./config.ts";
@@ -50,6 +51,8 @@ export type Action = Readonly<
 export type ReconcileInput = {
   readonly assignments: readonly Assignment[];
   readonly tasks: readonly LocalTask[];
+  /** Nothing is decided about the tasks of an engine that does not say how they are. */
+  readonly isOpen: (engine: EngineKind) => boolean;
   readonly elsewhere: (replica: ReplicaId, service: ServiceId) => Elsewhere;
   /** Many members look down at once: move nothing on that account. */
   readonly frozen: boolean;
@@ -58,7 +61,9 @@ export type ReconcileInput = {
 };
 
 export function reconcile(input: ReconcileInput): Action[] {
-  const live = groupByReplica(input.tasks.filter(({ facts }) => isLive(facts)));
+  const live = groupByReplica(
+    input.tasks.filter(({ facts }) => isLive(facts) && input.isOpen(facts.engine)),
+  );
   const actions: Action[] = [];
   const assigned = new Set<ReplicaId>();
   for (const assignment of input.assignments) {

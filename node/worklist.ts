@@ -84,6 +84,7 @@ export class Worklist {
     const actions = reconcile({
       assignments,
       tasks: tasks.all(),
+      isOpen: (engine) => tasks.isOpen(engine),
       elsewhere: (replica, service) =>
         this.#findElsewhere(replica, services.get(service), desired, readyElsewhere),
       frozen: input.frozen,

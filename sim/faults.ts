@@ -55,6 +55,7 @@ export class Faults {
     this.#mesh.split = undefined;
     for (const host of this.#mesh.hosts) {
       host.clockOffsetMs = 0;
+      host.disk.tearNext(undefined);
       if (!host.powered) host.powerOn();
       else host.startAgent();
     }

@@ -18,8 +18,8 @@ export class SimDisk {
     this.#full = full;
   }
 
-  /** The process dies in the middle of its next commit. */
-  tearNext(outcome: "kept" | "lost"): void {
+  /** The process dies in the middle of its next commit; undefined takes it back. */
+  tearNext(outcome: "kept" | "lost" | undefined): void {
     this.#tear = outcome;
   }
 
