@@ -13,6 +13,8 @@ export type ProbeSocket = {
   send(datagram: Uint8Array, address: string, failed: () => void): void;
 };
 
+/** A socket of family 6 takes both. */
+type Opened = { readonly udp: Socket; readonly family: 4 | 6 };
 type Receive = (datagram: Uint8Array, address: string) => void;
 
 /** Between two tries to get a broken socket's port back. */
@@ -24,10 +26,10 @@ export async function openProbeSocket(
   receive: Receive,
 ): Promise<ProbeSocket> {
   let socket = await open(bind.address, bind.port, receive);
-  const port = socket.address().port;
-  const watch = (current: Socket): void => {
-    current.once("error", () => {
-      current.close();
+  const { port } = socket.udp.address();
+  const watch = ({ udp }: Opened): void => {
+    udp.once("error", () => {
+      udp.close();
       void reopen(bind.address, port, receive).then((next) => {
         socket = next;
         watch(next);
@@ -38,7 +40,7 @@ export async function openProbeSocket(
   return { port, send: (datagram, address, failed) => send(socket, datagram, address, failed) };
 }
 
-async function reopen(address: string, port: number, receive: Receive): Promise<Socket> {
+async function reopen(address: string, port: number, receive: Receive): Promise<Opened> {
   for (;;) {
     await sleep(reopenMs);
     try {
@@ -49,7 +51,7 @@ async function reopen(address: string, port: number, receive: Receive): Promise<
   }
 }
 
-async function open(address: string, port: number, receive: Receive): Promise<Socket> {
+async function open(address: string, port: number, receive: Receive): Promise<Opened> {
   try {
     return await bindSocket(address, port, receive);
   } catch (error) {
@@ -59,45 +61,42 @@ async function open(address: string, port: number, receive: Receive): Promise<So
   }
 }
 
-function bindSocket(address: string, port: number, receive: Receive): Promise<Socket> {
+function bindSocket(address: string, port: number, receive: Receive): Promise<Opened> {
   const family = address.includes(":") ? 6 : 4;
-  const socket = createSocket({
+  const udp = createSocket({
     type: `udp${family}`,
     // Only literal addresses come this way: nothing is looked up, no thread is kept waiting.
     lookup: (host, _options, answer) => answer(null, host, family),
   });
   return new Promise((resolve, reject) => {
     const refuse = (error: Error): void => {
-      socket.close();
+      udp.close();
       reject(error);
     };
-    socket.once("error", refuse);
-    socket.bind(port, address, () => {
-      socket.off("error", refuse);
-      socket.on("message", (bytes, from) =>
-        receive(bytes, udpAddressText(from.address, from.port)),
-      );
-      resolve(socket);
+    udp.once("error", refuse);
+    udp.bind(port, address, () => {
+      udp.off("error", refuse);
+      udp.on("message", (bytes, from) => receive(bytes, udpAddressText(from.address, from.port)));
+      resolve({ udp, family });
     });
   });
 }
 
-function send(socket: Socket, datagram: Uint8Array, address: string, failed: () => void): void {
+function send(socket: Opened, datagram: Uint8Array, address: string, failed: () => void): void {
+  const to = parseUdpAddress(address);
+  if (to === undefined || (to.family === 6 && socket.family === 4)) {
+    failed();
+    return;
+  }
+  const host = to.family === 4 && socket.family === 6 ? `::ffff:${to.host}` : to.host;
   try {
-    const to = destination(address, socket.address().family === "IPv6");
-    socket.send(datagram, to.port, to.host, (error) => {
+    socket.udp.send(datagram, to.port, host, (error) => {
       if (error !== null) failed();
     });
   } catch {
-    // No way for that family, or the socket broke just now and is being opened again.
+    // It broke just now, and is being opened again.
     failed();
   }
-}
-
-function destination(address: string, isDual: boolean): { host: string; port: number } {
-  const to = parseUdpAddress(address);
-  if (to === undefined || (to.family === 6 && !isDual)) throw new Error(`no way to ${address}`);
-  return { host: to.family === 4 && isDual ? `::ffff:${to.host}` : to.host, port: to.port };
 }
 
 function codeOf(error: unknown): string | undefined {
