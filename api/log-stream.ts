@@ -120,10 +120,12 @@ class Follower {
   readonly #signal: AbortSignal;
   readonly #stop = new AbortController();
   readonly #channel = new Channel<LogItem>();
-  readonly #tasks = new Set<string>();
+  #tasks: ReadonlySet<string> = new Set();
   /** Asked, whatever became of it. */
   readonly #nodes = new Set<NodeId>();
   #readers = 0;
+  /** Of what the request names, in this node's view: `unknown` until it has it for once. */
+  #standing: "unknown" | "there" | "removed" = "unknown";
 
   constructor(request: LogRequest, sources: LogSources, signal: AbortSignal) {
     this.#request = request;
@@ -154,15 +156,22 @@ class Follower {
   #attach(view: MeshView): void {
     const { backend, elsewhere } = this.#sources;
     const tasks = selectTasks(view, this.#request);
-    for (const task of tasks) {
-      if (task.node !== backend.self || this.#tasks.has(task.task)) continue;
-      this.#tasks.add(task.task);
-      void this.#readTask(task);
+    const local = tasks.filter(({ node }) => node === backend.self);
+    for (const task of local) {
+      if (!this.#tasks.has(task.task)) void this.#readTask(task);
     }
-    if (elsewhere === undefined) return;
-    this.#attachNodes(nodesOf(tasks, backend.self), elsewhere);
-    // What is removed and read to its end has nothing more to say.
-    if (this.#readers === 0 && missing(view, this.#request) !== undefined) this.#channel.end();
+    // Those that the view has no more never come back: following a year must not keep them all.
+    this.#tasks = new Set(local.map(({ task }) => task));
+    if (elsewhere !== undefined) this.#attachNodes(nodesOf(tasks, backend.self), elsewhere);
+    const isMissing = missing(view, this.#request) !== undefined;
+    if (isMissing && this.#standing === "there") this.#standing = "removed";
+    if (!isMissing) this.#standing = "there";
+    this.#endIfDone();
+  }
+
+  /** What is removed and read to its end has nothing more to say. */
+  #endIfDone(): void {
+    if (this.#standing === "removed" && this.#readers === 0) this.#channel.end();
   }
 
   #attachNodes(others: ReadonlyMap<NodeId, boolean>, elsewhere: Elsewhere): void {
@@ -193,6 +202,7 @@ class Follower {
     } finally {
       this.#readers--;
       if (this.#request.task !== undefined) this.#channel.end();
+      this.#endIfDone();
     }
   }
 
@@ -206,6 +216,7 @@ class Follower {
       void this.#retry(node);
     } finally {
       this.#readers--;
+      this.#endIfDone();
     }
   }
 
