@@ -41,7 +41,7 @@ export type ProbeStep = {
 };
 
 /** A schedule with nothing to do still wakes this often, ms: it notices a stall by being late. */
-const pulseMs = 250;
+const pulseMs = 400;
 /** Stalls make at most this much patience: timeouts of four times the usual. */
 const strainMax = 3;
 /** This long without a stall takes one step of it back, ms. */
@@ -52,6 +52,8 @@ export class ProbeSchedule {
   readonly #random: Random;
   readonly #watches = new Map<NodeId, ProbeWatch>();
   #sequence: number;
+  /** When to turn at the latest. */
+  #pulseMs: number;
   #dueMs: number;
   #awakeSinceMs: number;
   /** Patience beyond the usual, and when it changed last. */
@@ -62,7 +64,8 @@ export class ProbeSchedule {
   constructor(times: ProbeTimes, random: Random, nowMs: number) {
     this.#times = times;
     this.#random = random;
-    this.#dueMs = nowMs + pulseMs;
+    this.#pulseMs = nowMs + pulseMs;
+    this.#dueMs = this.#pulseMs;
     this.#awakeSinceMs = nowMs;
     // Answers to an earlier life of this node must not fit: 46 random bits, with room above.
     this.#sequence = random.below(2 ** 31) * 2 ** 15 + random.below(2 ** 15);
@@ -122,9 +125,7 @@ export class ProbeSchedule {
         watch.retarget(target);
         continue;
       }
-      // Spread over an interval, so that a new mesh does not probe in one burst.
-      const firstMs = nowMs + this.#random.below(Math.ceil(this.#times.intervalMs));
-      this.#watches.set(target.node, new ProbeWatch(target, this.#times, firstMs));
+      this.#watches.set(target.node, new ProbeWatch(target, this.#times, nowMs));
     }
   }
 
@@ -135,14 +136,12 @@ export class ProbeSchedule {
     }
     const sends: ProbeSend[] = [];
     const verdicts: ProbeVerdict[] = [];
+    // One throw for all: members that are probed together stay together, and wake us once.
+    const dice = this.#random.below(2_001) / 1_000 - 1;
     for (const watch of this.#watches.values()) {
       watch.expire(nowMs);
       const sequence = this.#sequence;
-      const addresses = watch.round(nowMs, {
-        sequence,
-        dice: this.#random.below(2_001) / 1_000 - 1,
-        patience: 1 + this.#strain,
-      });
+      const addresses = watch.round(nowMs, { sequence, dice, patience: 1 + this.#strain });
       addresses.forEach((address, index) => {
         sends.push({ node: watch.node, address, sequence: sequence + index });
       });
@@ -150,11 +149,12 @@ export class ProbeSchedule {
       const verdict = watch.report(nowMs);
       if (verdict !== undefined) verdicts.push(verdict);
     }
-    this.#dueMs = nowMs + pulseMs;
+    this.#pulseMs = nowMs + pulseMs;
     return { ...this.#rest(verdicts), sends };
   }
 
   #rest(verdicts: readonly ProbeVerdict[] = [], expected = true): ProbeStep {
+    this.#dueMs = this.#pulseMs;
     for (const watch of this.#watches.values()) {
       this.#dueMs = Math.min(this.#dueMs, watch.dueMs());
     }
@@ -170,6 +170,7 @@ export class ProbeSchedule {
     this.#strain = Math.min(strainMax, this.#strain + 1);
     this.#strainedMs = nowMs;
     this.#awakeSinceMs = nowMs;
+    this.#pulseMs = nowMs;
     this.#dueMs = nowMs;
     for (const watch of this.#watches.values()) watch.forgive(nowMs);
   }

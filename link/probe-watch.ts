@@ -19,9 +19,9 @@ import type { ProbeTarget, ProbeVerdict } from "../ports.ts";
 
 /** All in ms, but for `jitter` and `missesMax`. */
 export type ProbeTimes = {
-  /** Between two probes of a member that answers. 250 to 500: half of it is the mean delay. */
+  /** Between two probes of a member that answers. 250 to 500: a death waits for the next one. */
   readonly intervalMs: number;
-  /** Share of the interval by which it varies either way, so that observers do not march in step. */
+  /** Share of the interval by which it varies either way: observers must not march in step. */
   readonly jitter: number;
   /** Least and most time for an answer; in between, what the round trips seen so far ask for. */
   readonly timeoutMinMs: number;
@@ -41,9 +41,9 @@ export type ProbeTimes = {
   readonly stallMs: number;
 };
 
-/** A death is seen 500 to 800 ms after it, after a reset within 200 ms. */
+/** A death is seen after 400 to 980 ms, after a reset within 200 ms. */
 export const probeTimes: ProbeTimes = {
-  intervalMs: 250,
+  intervalMs: 400,
   jitter: 0.2,
   timeoutMinMs: 200,
   timeoutMaxMs: 1_000,
@@ -170,7 +170,7 @@ export class ProbeWatch {
 
   /** The addresses to probe now, numbered from `sequence` on; empty when it is not time. */
   round(nowMs: number, options: RoundOptions): readonly string[] {
-    if (nowMs < this.#roundDueMs) return [];
+    if (nowMs < this.#roundDueMs - this.#slackMs()) return [];
     this.#roundDueMs = nowMs + this.#pauseMs(options.dice);
     const addresses = this.#choose();
     if (addresses.length === 0) return [];
@@ -213,6 +213,15 @@ export class ProbeWatch {
     return this.#times.intervalMs * (1 + this.#times.jitter * dice);
   }
 
+  /** A calm round goes out early with those of other members, so that they wake us once. */
+  #slackMs(): number {
+    return this.#isCalm() ? (this.#times.intervalMs * this.#times.jitter) / 2 : 0;
+  }
+
+  #isCalm(): boolean {
+    return this.#misses() === 0 && this.#hastenedMs === undefined;
+  }
+
   #timeoutMs(): number {
     const { timeoutMinMs, timeoutMaxMs, hastyTimeoutMs } = this.#times;
     const least = this.#hastenedMs === undefined ? timeoutMinMs : hastyTimeoutMs;
@@ -231,8 +240,7 @@ export class ProbeWatch {
   }
 
   #choose(): string[] {
-    const isCalm = this.#misses() === 0 && this.#hastenedMs === undefined;
-    if (this.#proven !== undefined && isCalm) return [this.#proven];
+    if (this.#proven !== undefined && this.#isCalm()) return [this.#proven];
     const heard = this.#heard === undefined ? [] : [this.#heard];
     const others = [...new Set([...heard, ...this.#addresses])].filter(
       (address) => address !== this.#proven,
