@@ -146,8 +146,8 @@ test("a machine that stalls again and again is more patient, and recovers", () =
     bench.observe(target("a"));
     bench.run(1_000);
     for (let stall = 0; stall < stalls; stall++) {
-      bench.stall(400);
-      bench.run(500);
+      bench.stall(600);
+      bench.run(700);
     }
     bench.run(calmMs);
     deadMs = bench.nowMs;
