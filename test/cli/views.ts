@@ -105,3 +105,19 @@ export function meshView(changes: Partial<MeshView> = {}): MeshView {
     ...changes,
   };
 }
+
+export const webSpec = specFrom("hello", "web", 'image: hello:1\nports: ["8080:80"]\nscale: 3');
+
+/** Two services, of which one is being updated. */
+export function helloView(changes: Parameters<typeof meshView>[0] = {}) {
+  return meshView({
+    services: [serviceView("hello/web", 3, { spec: webSpec }), serviceView("shop/api", 2)],
+    tasks: [
+      taskView("hello/web.1", "host1"),
+      taskView("hello/web.2", "host2", { state: "starting", ready: false }),
+      taskView("hello/web.2", "host3", { standing: "superseded", reason: "replaced" }),
+      taskView("shop/api.1", "host2"),
+    ],
+    ...changes,
+  });
+}

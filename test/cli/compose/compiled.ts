@@ -39,3 +39,64 @@ export function show(problem: Problem): string {
   const path = "path" in problem ? ` ${problem.path}` : "";
   return `${line}${problem.code}${path}`;
 }
+
+/** One service called web with these lines. */
+export function web(...lines: string[]): string {
+  return ["services:", "  web:", "    image: nginx", ...lines.map((line) => `    ${line}`)].join(
+    "\n",
+  );
+}
+
+/** Three services that use most of what Compose has. */
+export const shop = `
+name: shop
+x-logging: &logging
+  logging: { driver: json-file, options: { max-size: 10m } }
+x-env: &env
+  TZ: \${TZ:-UTC}
+
+services:
+  front:
+    <<: *logging
+    image: registry.example:5000/shop/front:\${VERSION:?say which}
+    ports: ["80:8080", "443:8443/tcp", "9000-9001:9000-9001/udp"]
+    environment: { <<: *env, API: "http://api:3000", DEBUG: false, NOTHING: }
+    depends_on:
+      api: { condition: service_healthy }
+    healthcheck:
+      test: ["CMD-SHELL", "curl -f http://localhost:8080/ || exit 1"]
+      interval: 10s
+      timeout: 2s
+      retries: 5
+      start_period: 30s
+    deploy:
+      replicas: 4
+      labels: ["tier=front"]
+      update_config: { parallelism: 2, delay: 5s, failure_action: rollback, order: start-first }
+      restart_policy: { condition: on-failure, max_attempts: 3, window: 2m }
+      placement:
+        constraints: ["node.labels.zone == a", node.role != manager]
+        preferences: [{ spread: node.labels.rack }]
+      resources:
+        limits: { cpus: "0.5", memory: 128M }
+        reservations: { memory: 64M }
+  api:
+    <<: *logging
+    image: shop/api
+    command: node server.js --name 'the api'
+    expose: [3000]
+    env_file: [api.env]
+    stop_grace_period: 1m
+    cap_drop: [ALL]
+    read_only: true
+    tmpfs: /tmp:size=64m,mode=1777
+    ulimits: { nofile: { soft: 1024, hard: 2048 }, nproc: 64 }
+  db:
+    image: postgres:16
+    restart: unless-stopped
+    volumes:
+      - data:/var/lib/postgresql/data
+      - ./init:/docker-entrypoint-initdb.d:ro
+volumes:
+  data:
+`;
