@@ -18,7 +18,8 @@ export type Count =
   | "dials"
   | "dialsFailed";
 
-export type Counts = Readonly<Record<Count, number>>;
+/** And how many connections there are just now, to nodes and to guests. */
+export type Counts = Readonly<Record<Count | "connections", number>>;
 
 export class Counters {
   readonly #counts: Record<Count, number> = {
@@ -39,7 +40,7 @@ export class Counters {
     this.#counts[count] += by;
   }
 
-  read(): Counts {
-    return { ...this.#counts };
+  read(connections: number): Counts {
+    return { ...this.#counts, connections };
   }
 }

@@ -292,7 +292,7 @@ class Libp2pLink implements Link {
   }
 
   counts(): Counts {
-    return this.#counters.read();
+    return this.#counters.read(this.#node.libp2p.getConnections().length);
   }
 
   /** Streams are reset, not ended: what was cut off must not pass for whole. */
