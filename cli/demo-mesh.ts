@@ -36,12 +36,15 @@ export class DemoMesh {
   readonly #env: NodeJS.ProcessEnv;
   readonly #local = openLocalAgent();
 
-  /** `env` goes to every command: what the Compose file's variables say. */
-  constructor(count: number, env: Readonly<Record<string, string>>) {
+  /**
+   * `env` goes to every command: what the Compose file's variables say. `network` is three bytes of
+   * loopback, so that several meshes can be on one machine.
+   */
+  constructor(count: number, env: Readonly<Record<string, string>>, network = "127.0.0") {
     this.nodes = Array.from({ length: count }, (_, index): DemoNode => {
       const name = `node${index + 1}`;
       const data = join(this.directory, name);
-      return { name, address: `127.0.0.${index + 1}`, data, socket: join(data, "shoal.sock") };
+      return { name, address: `${network}.${index + 1}`, data, socket: join(data, "shoal.sock") };
     });
     this.#env = { ...process.env, ...env, SHOAL_CONFIG: join(this.directory, "person") };
   }

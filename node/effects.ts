@@ -22,7 +22,7 @@ export type Timer = "flush" | "sync" | "reconcile" | "idle" | "membership";
 
 /** What a node learns about itself while it runs. */
 export type OwnFacts = Partial<
-  Pick<NodeFacts, "addresses" | "probePort" | "subnet" | "labels" | "dataPath">
+  Pick<NodeFacts, "addresses" | "probePort" | "subnet" | "labels" | "dataPath" | "engines">
 >;
 
 export type Event = Readonly<

@@ -1,0 +1,300 @@
+/**
+ * The composition root: puts an agent together from its real parts and runs it. The only file that
+ * knows them all. Begin reading at `openDaemon`.
+ */
+
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Backend } from "../api/backend.ts";
+import { Handler } from "../api/handler.ts";
+import { ApiServer } from "../api/server.ts";
+import { hex, sha256 } from "../crdt/hash.ts";
+import { openDns } from "../dns/server.ts";
+import { openDockerEngine } from "../engine/docker/docker-engine.ts";
+import { openProcessEngine } from "../engine/process/process-engine.ts";
+import { type Forwarder, openForwarder } from "../lb/forwarder.ts";
+import { serveAdmissions } from "../link/join.ts";
+import { type Link, openLink } from "../link/link.ts";
+import { openProbes, type Prober } from "../link/prober.ts";
+import { type Guest, protocols } from "../link/streams.ts";
+import type { EngineKind } from "../model/documents.ts";
+import type { NodeId } from "../model/ids.ts";
+import { explain, OperationError, type Problem } from "../model/problem.ts";
+import type { Engine, Peer, Sessions, Storage, Transport } from "../ports.ts";
+import { type Identity, identityFromSeed, verify } from "../trust/identity.ts";
+import { judgeAdmission } from "../trust/invite.ts";
+import { Agent } from "./agent.ts";
+import { countReceipts, joinSessions, makeBackend, stored } from "./backend.ts";
+import { defaults } from "./config.ts";
+import { loadNodeKey } from "./data-directory.ts";
+import { comeToMesh, type Membership, writeKeepsake, writeMembership } from "./founding.ts";
+import { Host } from "./host.ts";
+import { awaitEnd } from "./leaving.ts";
+import type { Log } from "./log.ts";
+import { readNode } from "./mesh-facts.ts";
+import { describeNode, dockerSocket, enginesOf, nameOf } from "./own-facts.ts";
+import { realClock, realRandom } from "./real-world.ts";
+import type { Settings } from "./settings.ts";
+import { openStorage } from "./storage.ts";
+import { type Kept, keepUp } from "./upkeep.ts";
+
+export type Daemon = {
+  /** Resolves when the agent has ended by itself: it left, or was removed. */
+  readonly ended: Promise<Problem | undefined>;
+  /** Lets go of everything; tasks run on. */
+  close(): Promise<void>;
+};
+
+export type DaemonOptions = {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly log: Log;
+  /** The invite, from standard input. */
+  readonly readToken: () => Promise<string>;
+};
+
+type TaskEngine = Engine & Sessions;
+
+/** What is open so far, to be closed in reverse whatever happens. */
+class Open {
+  readonly #closers: (() => Promise<void> | void)[] = [];
+
+  add<Part extends { close(): Promise<void> | void }>(part: Part): Part {
+    this.#closers.push(() => part.close());
+    return part;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+}
+
+/** Throws an OperationError when it cannot start; whatever was opened is closed then. */
+export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
+  const open = new Open();
+  try {
+    return await assemble(options, open);
+  } catch (error) {
+    await open.close();
+    throw error;
+  }
+}
+
+async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
+  const { settings, log } = options;
+  const { data } = settings;
+  const { storage, problems } = openStorage(data);
+  open.add(storage);
+  for (const problem of problems) log.error("storage", { problem: explain(problem) });
+  const identity = identityFromSeed(loadNodeKey(data));
+  const membership = await enter(options, storage, identity);
+  const guests = new Guests();
+  const link = open.add(await openLinkOf(settings, membership, identity, guests, log));
+  const bind = { address: "::", port: portOf(link) };
+  const { secret } = membership;
+  const probes = open.add(await openProbes({ secret, self: identity.id as NodeId, bind, log }));
+  const engines = openEngines(settings, log).map((engine) => open.add(engine));
+  const forwarder = open.add(openForwarderOf(settings, link, log));
+  const learnt = { addresses: link.listenAddresses(), probePort: probes.port };
+  const agent = makeAgent(options, { storage, identity, membership, problems, learnt });
+  guests.agent = agent;
+  const addressOf = (node: NodeId) => findAddress(agent, node);
+  const told = (line: string) => log.info("dns", { line });
+  const dns = open.add(await openDns({ listen: settings.dns, addressOf, log: told }));
+  const transport = withHints(link, membership.peers);
+  const ports = { clock: realClock, random: realRandom, transport, probes, storage, engines };
+  const host = open.add(new Host(agent, { ...ports, routes: [forwarder, dns] }));
+  host.open();
+  const running: Running = { settings, host, link, dns, engines, forwarder, identity, probes, log };
+  open.add(keepUp(running));
+  serveAdmissions(link, (request) => admit(host, identity, request));
+  link.serve(protocols.forward, ["node"], (stream, from) => forwarder.accept(stream, from));
+  link.serve(protocols.datagrams, ["node"], (stream, from) =>
+    forwarder.acceptDatagrams(stream, from),
+  );
+  const end = awaitEnd(running, async () => {
+    await open.close();
+    await rm(data, { recursive: true, force: true });
+  });
+  const backend = backendOf(running, options.version, end.leave);
+  const handler = new Handler(backend);
+  const onBug = (error: unknown) => log.error("api", { detail: String(error) });
+  const api = open.add(await ApiServer.open({ socket: settings.socket, handler, onBug }));
+  link.serve(protocols.api, ["node", "person"], (stream, from) => api.accept(stream, from));
+  log.info("up", { mesh: membership.mesh, node: identity.id, addresses: learnt.addresses });
+  return { ended: end.ended, close: () => open.close() };
+}
+
+/** Founds, joins or resumes, and has the facts in the database before anything reads them there. */
+async function enter(
+  { settings, readToken }: DaemonOptions,
+  storage: Storage,
+  identity: Identity,
+): Promise<Membership> {
+  const { data, entry } = settings;
+  const nodeName = nameOf(settings);
+  const nowMs = realClock.wallMs();
+  const membership = await comeToMesh({ data, entry, identity, nodeName, readToken, nowMs });
+  const known = storage.load("fact");
+  const writes = membership.facts
+    .map((value) => ({ table: "fact", key: hex(sha256(value)), value }) as const)
+    .filter(({ key }) => !known.has(key));
+  const outcome = storage.commit(writes);
+  if (outcome.kind === "refused") throw new OperationError(outcome.problem);
+  writeKeepsake(data, membership.facts, membership.peers);
+  writeMembership(data, membership, identity.id);
+  return membership;
+}
+
+/** Who may connect without being a node: known once the agent is there. */
+class Guests {
+  agent: Agent | undefined;
+
+  classify(id: string): Guest | undefined {
+    const view = this.agent?.store.trust.view();
+    if (view?.people.has(id)) return "person";
+    // Used-up and expired ones as well: their holders are told why on the join protocol.
+    return view?.invites.has(id) ? "invite" : undefined;
+  }
+}
+
+async function openLinkOf(
+  { listen }: Settings,
+  { secret }: Membership,
+  identity: Identity,
+  guests: Guests,
+  log: Log,
+): Promise<Link> {
+  const told = (event: string, fields: Readonly<Record<string, unknown>>) => log.info(event, fields);
+  const link = await openLink({ identity, secret, listen, mdns: !isLocal(listen), log: told });
+  link.admitGuests((id) => guests.classify(id));
+  return link;
+}
+
+/** Agents of one machine know each other; there is nobody to be found on the network. */
+function isLocal(listen: readonly string[]): boolean {
+  return listen.every((address) => /^\/(ip4\/127\.|ip6\/::1\/)/.test(address));
+}
+
+/** Probes use the link's own number, on UDP: one port to open in a firewall. */
+function portOf(link: Link): number {
+  const [, port] = /\/tcp\/(\d+)/.exec(link.listenAddresses()[0] ?? "") ?? [];
+  return Number(port ?? 0);
+}
+
+/** An agent that is reached on loopback alone publishes its ports there alone. */
+function openForwarderOf(settings: Settings, link: Link, log: Log): Forwarder {
+  const [, loopback] = /^\/ip[46]\/([^/]+)/.exec(settings.listen[0] ?? "") ?? [];
+  const listenAddress = isLocal(settings.listen) ? loopback : undefined;
+  return openForwarder({
+    openStream: (node, protocol, signal) => link.open(node, protocol, signal),
+    node: nameOf(settings),
+    log: (line) => log.warn("ports", { line }),
+    ...(listenAddress === undefined ? {} : { listenAddress }),
+  });
+}
+
+function openEngines(settings: Settings, log: Log): TaskEngine[] {
+  const nodeName = nameOf(settings);
+  return enginesOf(settings).map((kind: EngineKind): TaskEngine => {
+    const told = (line: string) => log.info(kind, { line });
+    if (kind === "docker") {
+      return openDockerEngine({ socketPath: dockerSocket, nodeName, log: told });
+    }
+    const directory = join(settings.data, "tasks");
+    return openProcessEngine({ directory, nodeName, log: told });
+  });
+}
+
+type AgentParts = {
+  readonly storage: Storage;
+  readonly identity: Identity;
+  readonly membership: Membership;
+  readonly problems: readonly Problem[];
+  readonly learnt: { readonly addresses: readonly string[]; readonly probePort: number };
+};
+
+function makeAgent({ settings, version }: DaemonOptions, parts: AgentParts): Agent {
+  const { storage, identity, membership, problems, learnt } = parts;
+  return new Agent({
+    mesh: membership.mesh,
+    signer: identity,
+    verify,
+    config: defaults,
+    facts: describeNode(settings, version, { ...learnt, subnet: "" }),
+    dnsAddress: "",
+    loaded: storage,
+    problems,
+  });
+}
+
+/** Where members were last is tried as well, until their own documents have arrived. */
+function withHints(link: Link, hints: readonly Peer[]): Transport {
+  const known = new Map(hints.map(({ node, addresses }) => [node, addresses]));
+  return {
+    send: (to, frame) => link.send(to, frame),
+    broadcast: (frame) => link.broadcast(frame),
+    onFrame: (listener) => link.onFrame(listener),
+    onLink: (listener) => link.onLink(listener),
+    admit: (nodes) => link.admit(nodes),
+    abort: (node) => link.abort(node),
+    maintain: (peers) =>
+      link.maintain(
+        peers.map(({ node, addresses }) => {
+          return { node, addresses: [...new Set([...addresses, ...(known.get(node) ?? [])])] };
+        }),
+      ),
+  };
+}
+
+/** The node's own IP address as peers reach it, for names of tasks that are not containers. */
+function findAddress(agent: Agent, node: NodeId): string | undefined {
+  const [first] = readNode(agent.store, node).facts?.addresses ?? [];
+  return /^\/ip[46]\/([^/]+)/.exec(first ?? "")?.[1];
+}
+
+type Running = Kept & {
+  readonly engines: readonly TaskEngine[];
+  readonly forwarder: Forwarder;
+  readonly identity: Identity;
+  readonly probes: Prober;
+};
+
+/** A peer's side of joining: the newcomer gets every fact, its own admission included. */
+async function admit(host: Host, identity: Identity, request: unknown) {
+  const { store } = host.agent;
+  const role = store.trust.view().nodes.get(host.agent.self)?.role;
+  if (role !== "peer") {
+    const problem: Problem = { code: "not-authorised", principal: host.agent.self, needs: "peer" };
+    return { kind: "refused", problem } as const;
+  }
+  const verdict = judgeAdmission(request, store.trust, identity, realClock.wallMs(), verify);
+  if (verdict.kind === "refused") return verdict;
+  const [problem] = await stored(host, { revisions: [], facts: [verdict.fact] });
+  if (problem !== undefined) return { kind: "refused", problem } as const;
+  // The newcomer will dial anyone: the more have heard of it, the fewer refuse it at first.
+  await countReceipts(host, realClock, [hex(sha256(verdict.fact))]);
+  return { kind: "admitted", facts: [...store.trust.entries().values()] } as const;
+}
+
+function backendOf(running: Running, version: string, leave: () => Promise<void>): Backend {
+  const { host, link, engines, forwarder, dns, probes } = running;
+  const sessions = joinSessions(host, engines);
+  const counters = () => {
+    const gossip = { dropped: host.agent.store.dropped };
+    const parts = { link: link.counts(), probes: probes.stats(), gossip };
+    return flatten("", { ...parts, ports: forwarder.stats(), dns: dns.stats() });
+  };
+  return makeBackend({ version, host, streams: link, clock: realClock, sessions, counters, leave });
+}
+
+/** Every number in it, by its dotted path. */
+function flatten(path: string, counts: object): Record<string, number> {
+  const all: Record<string, number> = {};
+  for (const [key, value] of Object.entries(counts)) {
+    const name = path === "" ? key : `${path}.${key}`;
+    if (typeof value === "number") all[name] = value;
+    else if (typeof value === "object" && value !== null) Object.assign(all, flatten(name, value));
+  }
+  return all;
+}

@@ -1,0 +1,157 @@
+/**
+ * How a node comes to its mesh: it founds one, joins one by invite, or resumes the one it is in.
+ * What it needs to find its mesh again stands in two small files beside the database, so that a
+ * damaged database costs state that peers have, and not the membership itself. A door.
+ */
+
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { decode, encode } from "../crdt/codec.ts";
+import { isRecord } from "../crdt/signed.ts";
+import { askAdmission } from "../link/join.ts";
+import type { MeshId, NodeId } from "../model/ids.ts";
+import { OperationError } from "../model/problem.ts";
+import type { Peer } from "../ports.ts";
+import { openFact } from "../trust/facts.ts";
+import { createMesh } from "../trust/genesis.ts";
+import { type Identity, identityFromSeed, verify } from "../trust/identity.ts";
+import { parseInvite } from "../trust/invite.ts";
+import { writePrivateFile } from "./data-directory.ts";
+import type { Entry } from "./settings.ts";
+
+export type Membership = {
+  readonly mesh: MeshId;
+  readonly name: string;
+  /** 32 bytes, for noise's prologue and the probes. */
+  readonly secret: Uint8Array;
+  /** Signed facts, the newest that are known without the database. */
+  readonly facts: readonly Uint8Array[];
+  /** Where others were last. */
+  readonly peers: readonly Peer[];
+};
+
+export type Founding = {
+  readonly data: string;
+  readonly entry: Entry;
+  readonly identity: Identity;
+  readonly nodeName: string;
+  readonly readToken: () => Promise<string>;
+  readonly nowMs: number;
+};
+
+/** An agent tries the invite's addresses in turn; each is given up after a few seconds. */
+const joinMsMax = 30_000;
+
+/** Throws an OperationError when the node has no mesh and cannot get one. */
+export async function comeToMesh(founding: Founding): Promise<Membership> {
+  const known = readMembership(founding.data);
+  if (known !== undefined) return known;
+  switch (founding.entry.kind) {
+    case "found":
+      return found(founding, founding.entry);
+    case "join":
+      return await joinMesh(founding);
+    case "resume":
+      throw new OperationError({ code: "not-member", path: founding.data });
+  }
+}
+
+function found(founding: Founding, entry: Extract<Entry, { kind: "found" }>): Membership {
+  const { identity, nodeName, nowMs } = founding;
+  const { mesh, facts } = createMesh({
+    name: entry.name,
+    founder: identityFromSeed(new Uint8Array(randomBytes(32))),
+    admins: entry.admins,
+    node: identity.id,
+    nodeName,
+    nonce: new Uint8Array(randomBytes(32)),
+    timeMs: nowMs,
+  });
+  const secret = new Uint8Array(randomBytes(32));
+  return { mesh, name: entry.name, secret, facts, peers: [] };
+}
+
+async function joinMesh({ identity, nodeName, readToken }: Founding): Promise<Membership> {
+  const token = parseInvite(await readToken());
+  if ("code" in token) throw new OperationError(token);
+  const signal = AbortSignal.timeout(joinMsMax);
+  const { facts } = await askAdmission({ token, subject: identity, name: nodeName, signal });
+  const { mesh, name, secret, addresses } = token;
+  return { mesh, name, secret, facts, peers: addresses.flatMap(peerAt) };
+}
+
+/** "/ip4/…/tcp/…/p2p/ID" as an address of ID. */
+function peerAt(address: string): Peer[] {
+  const [, place, node] = /^(.+)\/p2p\/([^/]+)$/.exec(address) ?? [];
+  return place === undefined || node === undefined
+    ? []
+    : [{ node: node as NodeId, addresses: [place] }];
+}
+
+const publicFile = "mesh.json";
+const keepsakeFile = "keepsake";
+
+/** For the people of this machine (`shoal invite` needs the secret), and for the next start. */
+export function writeMembership(
+  data: string,
+  { mesh, name, secret }: Pick<Membership, "mesh" | "name" | "secret">,
+  node: string,
+): void {
+  const file = { mesh, name, secret: Buffer.from(secret).toString("base64"), node };
+  writePrivateFile(join(data, publicFile), Buffer.from(`${JSON.stringify(file)}\n`));
+}
+
+export function writeKeepsake(
+  data: string,
+  facts: readonly Uint8Array[],
+  peers: readonly Peer[],
+): void {
+  const bytes = encode({
+    facts,
+    peers: peers.map(({ node, addresses }) => [node, [...addresses]]),
+  });
+  writePrivateFile(join(data, keepsakeFile), bytes);
+}
+
+function readMembership(data: string): Membership | undefined {
+  const text = readOptional(join(data, publicFile))?.toString("utf8");
+  if (text === undefined) return undefined;
+  const file = parseJson(text);
+  if (!isRecord(file) || typeof file.secret !== "string" || typeof file.mesh !== "string") {
+    const detail = "it does not say which mesh this node is in: put back a copy";
+    throw new OperationError({ code: "file-unreadable", file: join(data, publicFile), detail });
+  }
+  const mesh = file.mesh as MeshId;
+  const secret = new Uint8Array(Buffer.from(file.secret, "base64"));
+  return { mesh, name: String(file.name), secret, ...readKeepsake(data, mesh) };
+}
+
+/** Nothing when it was lost too; then the database has to be whole. */
+function readKeepsake(data: string, mesh: MeshId): Pick<Membership, "facts" | "peers"> {
+  const bytes = readOptional(join(data, keepsakeFile));
+  const value = bytes === undefined ? undefined : decode(new Uint8Array(bytes));
+  if (!isRecord(value)) return { facts: [], peers: [] };
+  const facts = Array.isArray(value.facts) ? value.facts : [];
+  const peers = Array.isArray(value.peers) ? value.peers : [];
+  return {
+    facts: facts.filter((fact) => openFact(fact, mesh, verify) !== undefined),
+    peers: peers.map(([node, addresses]) => ({ node, addresses })),
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readOptional(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
