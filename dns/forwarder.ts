@@ -84,7 +84,7 @@ type Pending = {
   forgeries: number;
   id: number;
   /** The last answer that was a failure: passed on when nobody knows better. */
-  worst: UpstreamReply | undefined;
+  lastFailure: UpstreamReply | undefined;
   stop: () => void;
 };
 
@@ -143,7 +143,7 @@ export class Forwarder {
       tries: 0,
       forgeries: 0,
       id: 0,
-      worst: undefined,
+      lastFailure: undefined,
       stop: () => {},
     };
     this.#pending.set(key, pending);
@@ -199,7 +199,7 @@ export class Forwarder {
     if (protocol === "udp" && (isForged || reply.truncated)) {
       this.#ask(pending, server, "tcp");
     } else if (isForged || isFailure(reply)) {
-      pending.worst = reply ?? pending.worst;
+      pending.lastFailure = reply ?? pending.lastFailure;
       this.#tryNext(pending);
     } else {
       this.#lastGood = formatPlace(server);
@@ -209,7 +209,7 @@ export class Forwarder {
 
   #fail(pending: Pending): void {
     this.#counts.failures++;
-    this.#finish(pending, pending.worst ?? noAnswer, failureKeptMs);
+    this.#finish(pending, pending.lastFailure ?? noAnswer, failureKeptMs);
   }
 
   #finish(pending: Pending, reply: UpstreamReply, keepMs: number): void {

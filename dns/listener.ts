@@ -82,9 +82,6 @@ class MeshUdp extends dns2.UDPServer {
     // dns2 hands `type` to the socket as it is, which takes options in its place.
     super({ type: options as unknown as "udp4" });
     this.#serve = serve;
-    this.once("close", () => {
-      this.#isOpen = false;
-    });
   }
 
   override handle(message: Buffer, { address, port }: RemoteInfo): void {
@@ -94,6 +91,12 @@ class MeshUdp extends dns2.UDPServer {
       // Without a callback, what cannot be sent is lost like any datagram.
       if (this.#isOpen) this.send(reply, 0, reply.length, port, address);
     });
+  }
+
+  /** A reply may come from upstream later, and `send` throws then. */
+  override close(callback?: () => void): this {
+    this.#isOpen = false;
+    return super.close(callback);
   }
 }
 

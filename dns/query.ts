@@ -76,7 +76,7 @@ export function wireName(text: string): string {
   return `${labels.map((label) => String.fromCharCode(label.length) + label).join("")}\0`;
 }
 
-/** Counts of the header: one question, no records but one OPT. A signed query (TSIG) is not ours. */
+/** One question, no records but one OPT. Signed queries (TSIG) are not for us. */
 function hasOneQuestion(message: Buffer): boolean {
   return (
     message.readUInt16BE(4) === 1 && message.readUInt32BE(6) === 0 && message.readUInt16BE(10) <= 1

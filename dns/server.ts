@@ -69,6 +69,9 @@ const privateNetworks = [
 /** resolv.conf changes when a laptop moves. */
 const rereadMs = 5000;
 
+/** The same message may come a thousand times a second. */
+const faultsLoggedMax = 10;
+
 /** Resolves when every address was tried once. Rejects when an address is none. */
 export async function openDns(options: DnsOptions): Promise<Dns> {
   const server = new DnsServer(options);
@@ -162,7 +165,7 @@ class DnsServer implements Dns {
     try {
       this.#answerer.serve(message, client, send);
     } catch (error) {
-      this.#faults++;
+      if (this.#faults++ >= faultsLoggedMax) return;
       this.#options.log?.(`dns: a message of ${client.address} brought out a bug: ${error}`);
     }
   }

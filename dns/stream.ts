@@ -75,6 +75,7 @@ export class Stream {
   }
 
   received(chunk: Buffer): void {
+    if (this.#ended || this.#closed) return;
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     this.#pump();
   }

@@ -14,7 +14,7 @@
  * and numbers are checked here. Begin reading at `lookUp`.
  */
 
-import type { NodeId } from "../model/ids.ts";
+import type { NodeId, ServiceId } from "../model/ids.ts";
 import { serviceId, splitServiceId } from "../model/ids.ts";
 import type { Endpoint, RoutingTable, ServiceRoute } from "../model/routing.ts";
 import type { PortKey } from "../model/spec.ts";
@@ -50,19 +50,21 @@ const foreign: Finding = { kind: "foreign" };
 const absent: Finding = { kind: "absent" };
 const nothing: Finding = { kind: "present", records: [] };
 
+/** Indexes of a table. Built by the first question that needs them: most tables see none. */
+type Index = {
+  readonly routes: ReadonlyMap<ServiceId, ServiceRoute>;
+  readonly namespaces: ReadonlySet<string>;
+};
+
 export class Zone {
+  readonly #table: RoutingTable;
   readonly #view: ZoneView;
-  readonly #routes = new Map<string, ServiceRoute>();
-  readonly #namespaces = new Set<string>(["default"]);
-  /** Built by the first question that needs it: most tables come and go without. */
+  #index: Index | undefined;
   #reverse: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 
   constructor(table: RoutingTable, view: ZoneView) {
+    this.#table = table;
     this.#view = view;
-    for (const route of table.services) {
-      this.#routes.set(route.service, route);
-      this.#namespaces.add(splitServiceId(route.service).namespace);
-    }
   }
 
   /** `labels` in lower case, most specific first, without the root. */
@@ -71,6 +73,7 @@ export class Zone {
     if (top === "arpa") return this.#lookUpAddress(labels, type);
     if (top !== zoneName) return foreign;
     const rest = labels.slice(0, -1);
+    this.#index ??= indexOf(this.#table);
     return withAny(type, rest.length === 0 ? this.#apex(type) : this.#inside(rest, type));
   }
 
@@ -93,12 +96,12 @@ export class Zone {
     if (full !== undefined) return this.#ofService(full, labels.slice(0, -2), type);
     const short = this.#route(labels.at(-1), "default");
     if (short !== undefined) return this.#ofService(short, labels.slice(0, -1), type);
-    return second === undefined && this.#namespaces.has(first) ? nothing : absent;
+    return second === undefined && this.#index?.namespaces.has(first) ? nothing : absent;
   }
 
   #route(name: string | undefined, namespace: string | undefined): ServiceRoute | undefined {
     if (name === undefined || namespace === undefined) return undefined;
-    return this.#routes.get(serviceId(namespace, name));
+    return this.#index?.routes.get(serviceId(namespace, name));
   }
 
   /** `before` is what stands before the service's own name. */
@@ -180,7 +183,7 @@ export class Zone {
 
   #buildReverse(): ReadonlyMap<string, ReadonlySet<string>> {
     const reverse = new Map<string, Set<string>>();
-    for (const route of this.#routes.values()) {
+    for (const route of this.#table.services) {
       for (const endpoint of route.endpoints) {
         const bytes = parseAddress(endpoint.address);
         const target = replicaName(endpoint, route);
@@ -193,6 +196,17 @@ export class Zone {
     }
     return reverse;
   }
+}
+
+function indexOf({ services }: RoutingTable): Index {
+  return {
+    routes: new Map(services.map((route) => [route.service, route])),
+    namespaces: new Set(["default", ...services.map((route) => namespaceOf(route.service))]),
+  };
+}
+
+function namespaceOf(service: ServiceId): string {
+  return splitServiceId(service).namespace;
 }
 
 /**
