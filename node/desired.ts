@@ -3,10 +3,17 @@
  * at which revision. Pure; every node computes the whole and obeys its own part.
  */
 
-import { compareIds, replicaId, type NodeId, type ReplicaId, type RevisionId, type ServiceId } from "../model/ids.ts";
-import type { TaskFacts } from "../model/documents.ts";
-import type { Store } from "../gossip/store.ts";
 import type { MemberStatus } from "../gossip/membership.ts";
+import type { Store } from "../gossip/store.ts";
+import type { TaskFacts } from "../model/documents.ts";
+import {
+  compareIds,
+  type NodeId,
+  type ReplicaId,
+  type RevisionId,
+  replicaId,
+  type ServiceId,
+} from "../model/ids.ts";
 import type {
   Incumbent,
   NodeCandidate,
@@ -15,14 +22,14 @@ import type {
   Wanted,
 } from "../placement/place.ts";
 import {
+  type NodePolicy,
+  type NodeRows,
   readNode,
   readPolicy,
   readServices,
-  type NodePolicy,
-  type NodeRows,
   type ServiceFacts,
 } from "./mesh-facts.ts";
-import { isLive, planRollout, type PlacedTask, type Rollout } from "./rollout.ts";
+import { isLive, type PlacedTask, planRollout, type Rollout, wantedRevision } from "./rollout.ts";
 
 export type Statuses = ReadonlyMap<NodeId, { readonly status: MemberStatus }>;
 
@@ -113,9 +120,7 @@ export function placementInput(
     nodes: members.map((member) => candidate(member, staying)),
     wanted,
     incumbents: findIncumbents(tasks, staying, services),
-    refusals: members
-      .flatMap(({ rows }) => rows.noFits)
-      .filter(({ untilMs }) => untilMs > nowMs),
+    refusals: members.flatMap(({ rows }) => rows.noFits).filter(({ untilMs }) => untilMs > nowMs),
     stay: staying,
   };
 }
@@ -145,22 +150,30 @@ function candidate(member: Member, _staying: ReadonlySet<ServiceId>): NodeCandid
 }
 
 /**
- * Who holds a replica now, best claim first: ready before not ready, then the older task, then
- * the lower node id. After a partition heals this is what lets the older healthy task win.
+ * Who holds a replica now, best claim first: ready before not ready, then the wanted revision
+ * before others, then the older task, then the lower node id. After a partition heals this is what
+ * lets the older healthy task win.
  */
 function findIncumbents(
   tasks: readonly PlacedTask[],
   staying: ReadonlySet<ServiceId>,
   services: readonly ServiceFacts[],
 ): Incumbent[] {
-  const current = new Map(services.map(({ service, revision }) => [service, revision]));
+  const byService = groupByService(tasks);
+  const wanted = new Map(
+    services.map((service) => {
+      const own = byService.get(service.service) ?? [];
+      return [service.service, wantedRevision(service, service.replicas, own)];
+    }),
+  );
+  const isRight = (task: PlacedTask) => Number(task.revision === wanted.get(task.service));
   const holders = tasks.filter(
-    (task) =>
-      (task.alive || staying.has(task.service)) && holds(task, current.get(task.service)),
+    (task) => (task.alive || staying.has(task.service)) && holds(task, wanted.get(task.service)),
   );
   holders.sort(
     (left, right) =>
       Number(right.ready) - Number(left.ready) ||
+      isRight(right) - isRight(left) ||
       left.createdAtMs - right.createdAtMs ||
       compareIds(left.node, right.node),
   );

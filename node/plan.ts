@@ -4,10 +4,10 @@
  */
 
 import type { SpecDocument } from "../model/documents.ts";
-import { compareIds, splitReplicaId, type NodeId, type ServiceId } from "../model/ids.ts";
+import { compareIds, type NodeId, type ServiceId, splitReplicaId } from "../model/ids.ts";
 import { keyOf } from "../model/parse.ts";
 import type { Difference, Plan, PlanStep } from "../model/plan.ts";
-import { placementInput, type Desired, type Place } from "./desired.ts";
+import { type Desired, type Place, placementInput } from "./desired.ts";
 import { revisionOf, type ServiceFacts } from "./mesh-facts.ts";
 
 export function planWrite(
@@ -26,7 +26,8 @@ export function planWrite(
     const key = keyOf(document);
     const differences = differencesOf(document, desired);
     const action = stepAction(document, before, differences.length);
-    if (document.kind !== "service") return { action, key, differences, placement: [], rejections: {} };
+    if (document.kind !== "service")
+      return { action, key, differences, placement: [], rejections: {} };
     const { service } = document.spec;
     const nodes = [...placement.assignments]
       .filter(([replica]) => splitReplicaId(replica).service === service)
@@ -57,9 +58,10 @@ function applyDocuments(
     const old = before.get(spec.service);
     after.set(spec.service, {
       ...(old ?? unwritten(spec.service, nowMs)),
+      service: spec.service,
       spec,
       revision: revisionOf(spec),
-    } as ServiceFacts);
+    });
   }
   for (const document of documents) {
     if (document.kind !== "scale") continue;
@@ -71,9 +73,16 @@ function applyDocuments(
   return [...after.values()];
 }
 
-/** A service that no one has written yet has no register; placing needs only these fields. */
-function unwritten(service: ServiceId, nowMs: number): Partial<ServiceFacts> {
-  return { service, paused: false, replicas: 1, createdAtMs: nowMs };
+/** A service that no one has written yet has no history. */
+function unwritten(
+  service: ServiceId,
+  nowMs: number,
+): Omit<ServiceFacts, "service" | "spec" | "revision"> {
+  const key = `service/${service}`;
+  const stamp = { generation: 0, timeMs: nowMs, counter: 0, writer: "" };
+  const current = { id: "", bytes: new Uint8Array(), key, stamp, parents: [], value: undefined };
+  const register = { key, revisions: [] };
+  return { paused: false, replicas: 1, createdAtMs: nowMs, register, current };
 }
 
 function stepAction(

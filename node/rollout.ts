@@ -8,8 +8,8 @@
  * that sees the same rows, without anyone writing a revision an operator did not sign.
  */
 
-import type { NodeId, ReplicaId, RevisionId } from "../model/ids.ts";
 import type { TaskFacts } from "../model/documents.ts";
+import type { NodeId, ReplicaId, RevisionId } from "../model/ids.ts";
 import type { ServiceSpec } from "../model/spec.ts";
 import type { UpdateStatus } from "../model/view.ts";
 import { documentOf, revisionOf, type ServiceFacts } from "./mesh-facts.ts";
@@ -31,10 +31,8 @@ export function planRollout(
   tasks: readonly PlacedTask[],
   nowMs: number,
 ): Rollout {
-  const previous = previousSpec(service);
-  const failed = previous === undefined ? 0 : countFailed(service, tasks);
-  const tooMany = failed > service.spec.update.maxFailureRatio * Math.max(1, slots.length);
-  if (tooMany && previous !== undefined && service.spec.update.failureAction === "rollback") {
+  const { previous, failed, tooMany } = judge(service, slots.length, tasks);
+  if (turnsBack(service, tooMany) && previous !== undefined) {
     const revision = revisionOf(previous);
     const gate = openGate(slots, tasks, revision, service.spec.rollback, nowMs);
     const done = gate.waiting === 0;
@@ -54,6 +52,28 @@ export function planRollout(
   const state = gate.waiting > 0 ? "updating" : "completed";
   const message = gate.waiting > 0 ? `${slots.length - gate.waiting} of ${slots.length} done` : "";
   return { ...spec, mayReplace: gate.mayReplace, status: { state, message } };
+}
+
+/** The revision that replicas are to become, known before anything is placed. */
+export function wantedRevision(
+  service: ServiceFacts,
+  replicas: number,
+  tasks: readonly PlacedTask[],
+): RevisionId {
+  const { previous, tooMany } = judge(service, replicas, tasks);
+  const isBack = turnsBack(service, tooMany) && previous !== undefined;
+  return isBack ? revisionOf(previous) : service.revision;
+}
+
+function judge(service: ServiceFacts, replicas: number, tasks: readonly PlacedTask[]) {
+  const previous = previousSpec(service);
+  const failed = previous === undefined ? 0 : countFailed(service, tasks);
+  const tooMany = failed > service.spec.update.maxFailureRatio * Math.max(1, replicas);
+  return { previous, failed, tooMany };
+}
+
+function turnsBack({ spec }: ServiceFacts, tooMany: boolean): boolean {
+  return tooMany && spec.update.failureAction === "rollback";
 }
 
 /** The nearest older revision, along the parents, that runs other tasks than the current one. */

@@ -105,7 +105,9 @@ export class Recovery {
   /** Wanted against what engines run. */
   #unlike({ services }: Desired): string | undefined {
     const wanted = new Map<ReplicaId, string>();
-    for (const { slots, rollout } of services) {
+    for (const { service, slots, rollout } of services) {
+      const { state, message } = rollout.status;
+      if (state === "paused") return `the update of ${service} is paused: ${message}`;
       for (const replica of slots) wanted.set(replica, rollout.revision);
     }
     const running = new Map<ReplicaId, TaskId>();
