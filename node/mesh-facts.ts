@@ -4,8 +4,8 @@
  * at ten thousand unchanged rows costs ten thousand map look-ups.
  */
 
-import { sha256, hex } from "../crdt/hash.ts";
 import { encode } from "../crdt/codec.ts";
+import { hex, sha256 } from "../crdt/hash.ts";
 import type { Register, Revision } from "../crdt/register.ts";
 import type { Store } from "../gossip/store.ts";
 import type { NodeFacts, Row, SpecDocument, TaskFacts } from "../model/documents.ts";

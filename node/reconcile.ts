@@ -132,11 +132,7 @@ export function replacesInPlace(spec: ServiceSpec): boolean {
 }
 
 /** One step of a replica that runs here and belongs elsewhere, or nowhere. */
-function release(
-  replica: ReplicaId,
-  tasks: readonly LocalTask[],
-  input: ReconcileInput,
-): Action[] {
+function release(replica: ReplicaId, tasks: readonly LocalTask[], input: ReconcileInput): Action[] {
   const staying = tasks.filter((task) => !isLeaving(task));
   const [first] = staying;
   if (first === undefined) return [];
@@ -172,10 +168,7 @@ function releaseOne(
   }
 }
 
-function finishDrains(
-  tasks: readonly LocalTask[],
-  { nowMs, config }: ReconcileInput,
-): Action[] {
+function finishDrains(tasks: readonly LocalTask[], { nowMs, config }: ReconcileInput): Action[] {
   return tasks
     .filter(({ stopping, drainingSinceMs }) => !stopping && drainingSinceMs !== undefined)
     .filter((task) => nowMs - (task.drainingSinceMs ?? nowMs) >= config.drainMs)
@@ -208,4 +201,3 @@ function groupByReplica(tasks: readonly LocalTask[]): Map<ReplicaId, LocalTask[]
   }
   return groups;
 }
-

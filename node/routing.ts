@@ -4,7 +4,7 @@
  * down. Pure.
  */
 
-import { compareIds, splitReplicaId, type NodeId, type ServiceId } from "../model/ids.ts";
+import { compareIds, type NodeId, type ServiceId, splitReplicaId } from "../model/ids.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Endpoint, Listener, RoutingTable, ServiceRoute } from "../model/routing.ts";
 import type { PortKey, PublishedPort } from "../model/spec.ts";

@@ -6,7 +6,13 @@
 import { hex } from "../crdt/hash.ts";
 import { conflicts } from "../crdt/register.ts";
 import type { Store } from "../gossip/store.ts";
-import { compareIds, splitReplicaId, type MeshId, type NodeId, type ServiceId } from "../model/ids.ts";
+import {
+  compareIds,
+  type MeshId,
+  type NodeId,
+  type ServiceId,
+  splitReplicaId,
+} from "../model/ids.ts";
 import type { Problem } from "../model/problem.ts";
 import type { MeshView, NodeView, RevisionView, ServiceView, TaskView } from "../model/view.ts";
 import type { Desired, Member, WantedService } from "./desired.ts";
@@ -135,7 +141,11 @@ function refusals(service: WantedService, desired: Desired): Problem[] {
       .filter(({ replica }) => splitReplicaId(replica).service === service.service)
       .slice(0, 1)
       .map(({ replica, reason }): Problem => {
-        return { code: "task-failed", task: `${replica} on ${rows.facts?.name ?? node}`, detail: reason };
+        return {
+          code: "task-failed",
+          task: `${replica} on ${rows.facts?.name ?? node}`,
+          detail: reason,
+        };
       }),
   );
 }

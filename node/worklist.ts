@@ -8,10 +8,10 @@ import { hex, sha256 } from "../crdt/hash.ts";
 import type { Store } from "../gossip/store.ts";
 import type { Row, TaskFacts } from "../model/documents.ts";
 import {
-  splitReplicaId,
   type NodeId,
   type ReplicaId,
   type ServiceId,
+  splitReplicaId,
   type TaskId,
 } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
@@ -20,15 +20,15 @@ import type { StartOrder } from "../ports.ts";
 import type { Config } from "./config.ts";
 import {
   computeDesired,
-  hasMajority,
   type Desired,
+  hasMajority,
   type Place,
   type Statuses,
   type WantedService,
 } from "./desired.ts";
 import type { Effect } from "./effects.ts";
 import type { LocalTask, LocalTasks } from "./local-tasks.ts";
-import { reconcile, type Action, type Assignment, type Elsewhere } from "./reconcile.ts";
+import { type Action, type Assignment, type Elsewhere, reconcile } from "./reconcile.ts";
 import { isLive } from "./rollout.ts";
 import { deriveRouting } from "./routing.ts";
 
@@ -95,7 +95,12 @@ export class Worklist {
     effects.push(...this.#repeatOrders(input, services), ...this.#tidy(input, services));
     effects.push(...this.#route(desired));
     const rows = this.#rows(tasks, moment.wallMs);
-    return { effects, rows, wakeAtMs: this.#wakeAt(assignments, tasks, nowMs), ...this.#urgency(tasks) };
+    return {
+      effects,
+      rows,
+      wakeAtMs: this.#wakeAt(assignments, tasks, nowMs),
+      ...this.#urgency(tasks),
+    };
   }
 
   #assign(input: WorkInput, services: ReadonlyMap<ServiceId, WantedService>): Assignment[] {
@@ -214,10 +219,7 @@ export class Worklist {
   }
 
   /** Orders are levels as well: what an engine has not shown yet is asked for again. */
-  #repeatOrders(
-    input: WorkInput,
-    services: ReadonlyMap<ServiceId, WantedService>,
-  ): Effect[] {
+  #repeatOrders(input: WorkInput, services: ReadonlyMap<ServiceId, WantedService>): Effect[] {
     const { tasks, moment, order } = input;
     const effects: Effect[] = [];
     for (const task of tasks.all()) {
@@ -316,7 +318,8 @@ export class Worklist {
     for (const { replica, finished, retryAtMs } of assignments) {
       const task = live.get(replica);
       const idle = task === undefined || !isLive(task.facts);
-      if (idle && !finished) wakeAtMs = Math.min(wakeAtMs, Math.max(nowMs + transitionMs, retryAtMs));
+      if (idle && !finished)
+        wakeAtMs = Math.min(wakeAtMs, Math.max(nowMs + transitionMs, retryAtMs));
     }
     const moving = tasks
       .all()
@@ -381,7 +384,9 @@ function startEffect(
 function newTaskId(replica: ReplicaId, node: NodeId, moment: Moment, index: number): TaskId {
   const seed = `${replica} ${node} ${moment.wallMs} ${moment.monotonicMs} ${moment.dice} ${index}`;
   const digest = hex(sha256(new TextEncoder().encode(seed)));
-  const suffix = BigInt(`0x${digest.slice(0, 15)}`).toString(36).padStart(12, "0").slice(0, 12);
+  const suffix = BigInt(`0x${digest.slice(0, 15)}`)
+    .toString(36)
+    .padStart(12, "0")
+    .slice(0, 12);
   return `${replica}.${suffix}` as TaskId;
 }
-
