@@ -92,7 +92,9 @@ async function open(way: Way): Promise<Opened> {
   const { target, context } = way;
   if (target.peers.length > 0) return await openFirst(target.peers, way);
   if (context?.socket !== undefined && (await answers(context.socket))) {
-    return await openSocket(context.socket, context.mesh, way);
+    // Before `up` has told which mesh it is, requests go unsigned: the socket is root's own.
+    const mesh = context.mesh === "" ? undefined : context.mesh;
+    return await openSocket(context.socket, mesh, way);
   }
   if (context !== undefined && context.peers.length > 0) return await openFirst(context.peers, way);
   const socket = context?.socket ?? findSocket(way.dataDirectories);

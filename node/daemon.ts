@@ -90,7 +90,7 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   const membership = await enter(options, storage, identity);
   const guests = new Guests();
   const link = open.add(await openLinkOf(settings, membership, identity, guests, log));
-  const bind = { address: "::", port: portOf(link) };
+  const bind = { address: hostOf(settings), port: portOf(link) };
   const { secret } = membership;
   const probes = open.add(await openProbes({ secret, self: identity.id as NodeId, bind, log }));
   const engines = openEngines(settings, log).map((engine) => open.add(engine));
@@ -118,7 +118,7 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   });
   const backend = backendOf(running, options.version, end.leave);
   const handler = new Handler(backend);
-  const onBug = (error: unknown) => log.error("api", { detail: String(error) });
+  const onBug = (error: unknown) => log.error("api", { error });
   const api = open.add(await ApiServer.open({ socket: settings.socket, handler, onBug }));
   link.serve(protocols.api, ["node", "person"], (stream, from) => api.accept(stream, from));
   log.info("up", { mesh: membership.mesh, node: identity.id, addresses: learnt.addresses });
@@ -182,10 +182,15 @@ function portOf(link: Link): number {
   return Number(port ?? 0);
 }
 
+/** The IP address that the link listens on; "::" stands for all of both families. */
+function hostOf({ listen }: Settings): string {
+  const [, host = "::"] = /^\/ip[46]\/([^/]+)/.exec(listen[0] ?? "") ?? [];
+  return host === "0.0.0.0" || listen.length > 1 ? "::" : host;
+}
+
 /** An agent that is reached on loopback alone publishes its ports there alone. */
 function openForwarderOf(settings: Settings, link: Link, log: Log): Forwarder {
-  const [, loopback] = /^\/ip[46]\/([^/]+)/.exec(settings.listen[0] ?? "") ?? [];
-  const listenAddress = isLocal(settings.listen) ? loopback : undefined;
+  const listenAddress = isLocal(settings.listen) ? hostOf(settings) : undefined;
   return openForwarder({
     openStream: (node, protocol, signal) => link.open(node, protocol, signal),
     node: nameOf(settings),
