@@ -21,16 +21,16 @@ type Alarm = { readonly writer: string; readonly aheadMs: number; readonly seenM
 export class ClockGuard {
   readonly #clocks = new PeerClocks();
   readonly #alarms = new Map<string, Alarm>();
-  #nowMs = 0;
+  #last: Pick<Moment, "wallMs" | "monotonicMs"> = { wallMs: 0, monotonicMs: 0 };
 
   hear(from: NodeId, theirWallMs: number, moment: Moment): void {
-    this.#nowMs = moment.monotonicMs;
-    this.#clocks.hear(from, theirWallMs, moment.wallMs, moment.monotonicMs);
+    this.#last = moment;
+    this.#clocks.hear(from, theirWallMs, moment.monotonicMs);
   }
 
   /** Whether the revision's time has not come yet; then it is not to be merged. */
   isEarly({ key, stamp }: Revision, moment: Moment): boolean {
-    this.#nowMs = moment.monotonicMs;
+    this.#last = moment;
     const { writer } = stamp;
     const aheadMs = stamp.timeMs - moment.wallMs;
     const alarm = `${writer} ${key}`;
@@ -43,21 +43,21 @@ export class ClockGuard {
   }
 
   /** Why this node may take no operator's write now; empty when it may. */
-  refusals(monotonicMs: number): Problem[] {
-    const offsetMs = -this.#clocks.skewMs(monotonicMs);
+  refusals(moment: Pick<Moment, "wallMs" | "monotonicMs">): Problem[] {
+    const offsetMs = -this.#clocks.skewMs(moment);
     if (Math.abs(offsetMs) <= skewLimitMs) return [];
     return [{ code: "clock-skewed", offsetMs, limitMs: skewLimitMs }];
   }
 
   problems(): Problem[] {
     const alarms = [...this.#alarms.values()].filter(({ seenMs }) => {
-      return this.#nowMs - seenMs < alarmMs;
+      return this.#last.monotonicMs - seenMs < alarmMs;
     });
     return [
       ...alarms.map(({ writer, aheadMs }): Problem => {
         return { code: "stamp-from-future", writer, aheadMs };
       }),
-      ...this.refusals(this.#nowMs),
+      ...this.refusals(this.#last),
     ];
   }
 }

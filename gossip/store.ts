@@ -205,7 +205,7 @@ export class Store {
   }
 
   #judge(revisions: readonly (Revision | undefined)[], moment: Moment): Problem[] {
-    const refusals = revisions.length > 0 ? this.#guard.refusals(moment.monotonicMs) : [];
+    const refusals = revisions.length > 0 ? this.#guard.refusals(moment) : [];
     if (refusals.length > 0) return refusals;
     return revisions.flatMap((revision): Problem[] => {
       if (revision === undefined) {
