@@ -22,12 +22,13 @@ import type {
   StopOrder,
   TaskStats,
 } from "../../ports.ts";
+import { pause } from "../pause.ts";
 import { probe } from "../probe.ts";
 import { Reports } from "../reports.ts";
 import { hear, identityOf, isOver } from "../task-entry.ts";
 import { TaskWatch } from "../task-watch.ts";
 import { DockerDaemon } from "./daemon.ts";
-import { type DockerEntry, newDockerEntry, pause } from "./docker-entry.ts";
+import { type DockerEntry, newDockerEntry } from "./docker-entry.ts";
 import { runInContainer } from "./docker-exec.ts";
 import { DockerSessions } from "./docker-sessions.ts";
 import { argvOf, type Inspected, readInspection, watchPlan } from "./inspection.ts";

@@ -30,11 +30,3 @@ export function newDockerEntry(identity: TaskIdentity): DockerEntry {
     ended: Promise.withResolvers<void>(),
   });
 }
-
-/** Until `event`, but no longer than this. */
-export async function pause(longestMs: number, event: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, longestMs);
-  await Promise.race([event, promise]);
-  clearTimeout(timer);
-}
