@@ -33,7 +33,7 @@ export type BalancerConfig = {
   readonly slowStartMs: number;
   /** A newcomer's share of draws at first, (0, 1]. */
   readonly slowStartLeast: number;
-  /** Failures in a row that eject. */
+  /** Failures in a row that eject. Ejection does not end the row: after it one more does. */
   readonly failuresMax: number;
   /** First ejection, ms; doubles with each that follows. */
   readonly ejectMinMs: number;
@@ -118,7 +118,7 @@ export class Balancer {
   }
 
   /** Whom to try next; undefined when there is none. Draining and `tried` ones are never chosen. */
-  pick(nowMs: number, tried?: ReadonlySet<TaskId>): Candidate | undefined {
+  pick(nowMs: number, tried?: ReadonlySet<TaskId> | undefined): Candidate | undefined {
     if (nowMs >= this.#returnMs) this.#arrange(nowMs);
     if (tried === undefined || tried.size === 0) return this.#draw(this.#tiers, nowMs);
     const untried = this.#open().filter(({ endpoint }) => !tried.has(endpoint.task));
@@ -166,12 +166,10 @@ export class Balancer {
     if (load.ejectedUntilMs > nowMs) return;
     const others = this.#open().some((one) => one !== load && one.ejectedUntilMs <= nowMs);
     if (!others) return;
-    const { ejectMinMs, ejectMaxMs, failuresMax } = this.#config;
+    const { ejectMinMs, ejectMaxMs } = this.#config;
     load.ejectedUntilMs = nowMs + Math.min(ejectMaxMs, ejectMinMs * 2 ** load.ejections);
     load.ejections++;
     load.bornMs = load.ejectedUntilMs;
-    // One more failure after its return shows that it has not recovered.
-    load.failures = failuresMax - 1;
     this.#arrange(nowMs);
   }
 

@@ -34,30 +34,30 @@ export class Exchange {
   }
 
   /** The client's first bytes have gone out. One that speaks second is asked by connecting. */
-  readonly asked = (): void => {
+  asked(): void {
     this.#askedMs = this.#clock.monotonicMs();
-  };
+  }
 
   /** The endpoint's first bytes are here. */
-  readonly answered = (): void => {
+  answered(): void {
     if (this.#state !== "waiting") return;
     this.#state = "judged";
     const nowMs = this.#clock.monotonicMs();
     this.#balancer.answered(this.#candidate, this.#connectMs + nowMs - this.#askedMs, nowMs);
-  };
+  }
 
   /** The endpoint ended or reset while its client had more to say. */
-  readonly hungUp = (): void => {
+  hungUp(): void {
     if (this.#state !== "waiting") return;
     this.#state = "judged";
     const nowMs = this.#clock.monotonicMs();
     // Some proxies in front of a dead task take each connection and drop it at once.
     if (nowMs - this.#connectedMs < this.#hangUpMs) this.#balancer.failed(this.#candidate, nowMs);
-  };
+  }
 
-  readonly finished = (): void => {
+  finished(): void {
     if (this.#state === "finished") return;
     this.#state = "finished";
     this.#balancer.finish(this.#candidate);
-  };
+  }
 }

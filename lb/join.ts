@@ -28,8 +28,14 @@ export async function join(near: Duplex, far: Duplex, watch?: Watch): Promise<vo
   if (far.destroyed) reset(near);
   try {
     await Promise.all([
-      pipe(chunksOf(near), into(far, watch?.asked)),
-      pipe(chunksOf(far), into(near, watch?.answered)),
+      pipe(
+        chunksOf(near),
+        into(far, () => watch?.asked()),
+      ),
+      pipe(
+        chunksOf(far),
+        into(near, () => watch?.answered()),
+      ),
     ]);
   } catch {
     reset(near);
@@ -41,11 +47,11 @@ function chunksOf(stream: Duplex): Chunks {
   return stream.iterator({ destroyOnReturn: false });
 }
 
-function into(stream: Duplex, first: (() => void) | undefined): (chunks: Chunks) => Promise<void> {
+function into(stream: Duplex, first: () => void): (chunks: Chunks) => Promise<void> {
   return async (chunks) => {
     let isFirst = true;
     for await (const chunk of chunks) {
-      if (isFirst) first?.();
+      if (isFirst) first();
       isFirst = false;
       if (!stream.write(chunk)) await drained(stream);
     }

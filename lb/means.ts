@@ -67,6 +67,8 @@ export class Means {
     datagramsDropped: 0,
   };
   readonly #streams = new Set<Duplex>();
+  /** One function for all streams: there may be thousands a second. */
+  readonly #forget: (this: Duplex) => void;
   readonly #attempts = new Set<() => void>();
   #closed = false;
 
@@ -75,13 +77,17 @@ export class Means {
     this.random = random;
     this.config = config;
     this.openStream = openStream;
+    const streams = this.#streams;
+    this.#forget = function forget() {
+      streams.delete(this);
+    };
   }
 
   /** From now on its errors are not fatal ("close" follows), and closing resets it. */
   hold<Stream extends Duplex>(stream: Stream): Stream {
     this.#streams.add(stream);
     stream.on("error", ignore);
-    stream.once("close", () => this.#streams.delete(stream));
+    stream.on("close", this.#forget);
     if (this.#closed || stream.destroyed) {
       this.#streams.delete(stream);
       reset(stream);

@@ -32,7 +32,8 @@ export class Flow {
   /** The kernel did not take all at once: Node still reads from the buffer. */
   #lent = false;
   #sink: Socket | undefined;
-  #first: (() => void) | undefined;
+  #watch: Watch | undefined;
+  #first: keyof Watch = "asked";
 
   constructor() {
     this.onread = {
@@ -45,9 +46,10 @@ export class Flow {
     };
   }
 
-  /** Before the source reads anything. `first` is called with its first bytes. */
-  start(source: Socket, sink: Socket, first: () => void): void {
+  /** Before the source reads anything. `first` is what `watch` is told of its first bytes. */
+  start(source: Socket, sink: Socket, watch: Watch, first: keyof Watch): void {
     this.#sink = sink;
+    this.#watch = watch;
     this.#first = first;
     sink.on("drain", () => source.resume());
     source.on("end", () => sink.end());
@@ -62,9 +64,9 @@ export class Flow {
   /** False stops the source until the sink has drained. */
   #pass(bytes: number): boolean {
     const sink = this.#sink as Socket;
-    if (this.#first !== undefined) {
-      this.#first();
-      this.#first = undefined;
+    if (this.#watch !== undefined) {
+      this.#watch[this.#first]();
+      this.#watch = undefined;
     }
     if (sink.destroyed) return false;
     sink.write(this.#buffer.subarray(0, bytes));
@@ -90,8 +92,8 @@ export function splice(
     out.end();
     return undefined;
   }
-  out.start(client, endpoint, watch.asked);
-  back.start(endpoint, client, watch.answered);
+  out.start(client, endpoint, watch, "asked");
+  back.start(endpoint, client, watch, "answered");
   let open = 2;
   const closed = (other: Socket) =>
     function (this: Socket): void {

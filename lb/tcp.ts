@@ -79,14 +79,14 @@ export class TcpDoor {
     const { balancer, port } = backends;
     counters.connections++;
     const deadlineMs = clock.monotonicMs() + config.deadlineMs;
-    const tried = new Set<TaskId>();
-    while (!client.destroyed && tried.size < config.triesMax) {
+    // Made with the first failure, as most connections have none.
+    let tried: Set<TaskId> | undefined;
+    while (!client.destroyed && (tried?.size ?? 0) < config.triesMax) {
       const candidate =
         balancer.pick(clock.monotonicMs(), tried) ??
         (await this.#appears(client, backends, tried, deadlineMs));
       if (candidate === undefined || client.destroyed) break;
-      if (tried.size > 0) counters.retries++;
-      tried.add(candidate.endpoint.task);
+      if (tried !== undefined) counters.retries++;
       const startedMs = clock.monotonicMs();
       balancer.begin(candidate);
       const timeoutMs = Math.min(config.connectMs, deadlineMs - startedMs);
@@ -98,6 +98,8 @@ export class TcpDoor {
       counters.connectFailures++;
       balancer.failed(candidate, clock.monotonicMs());
       balancer.finish(candidate);
+      tried ??= new Set();
+      tried.add(candidate.endpoint.task);
     }
     counters.connectionsRefused++;
     reset(client);
@@ -107,7 +109,7 @@ export class TcpDoor {
   #appears(
     client: net.Socket,
     backends: Backends,
-    tried: ReadonlySet<TaskId>,
+    tried: ReadonlySet<TaskId> | undefined,
     deadlineMs: number,
   ): Promise<Candidate | undefined> {
     const { clock, config } = this.#means;
@@ -135,20 +137,23 @@ export class TcpDoor {
   #join(accepted: net.Socket, upstream: Upstream, exchange: Exchange): void {
     const { counters } = this.#means;
     const far = upstream.stream;
-    far.once("close", exchange.finished);
-    if (far.destroyed) exchange.finished();
-    const client = this.#connect(accepted, upstream, exchange);
+    const client = far.destroyed ? undefined : this.#connect(accepted, upstream, exchange);
     if (client === undefined) {
+      exchange.finished();
       reset(far);
+      reset(accepted);
       return;
     }
     const hungUp = (): void => {
       if (!client.readableEnded && !client.destroyed) exchange.hungUp();
     };
-    far.once("end", hungUp);
-    far.once("close", hungUp);
+    far.on("end", hungUp);
+    far.on("close", () => {
+      hungUp();
+      exchange.finished();
+    });
     counters.connectionsNow++;
-    client.once("close", () => {
+    client.on("close", () => {
       counters.connectionsNow--;
       counters.bytesIn += client.bytesRead;
       counters.bytesOut += client.bytesWritten;

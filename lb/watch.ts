@@ -2,12 +2,12 @@
 
 import type { Duplex } from "node:stream";
 
-export type Watch = {
+export interface Watch {
   /** First bytes of the near side (the client's). */
-  readonly asked: () => void;
+  asked(): void;
   /** First bytes of the far side (the endpoint's). */
-  readonly answered: () => void;
-};
+  answered(): void;
+}
 
 /** Both directions have come to their proper end. */
 export function isWhole(stream: Duplex): boolean {

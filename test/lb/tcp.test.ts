@@ -53,3 +53,145 @@ for (const way of ways) {
     assert.equal(received.digest("hex"), sent.digest("hex"));
   });
 }
+
+for (const way of ways) {
+  test(`a ${way} answer waits for a reader that does not read, and none of it is lost`, async (t) => {
+    const total = 48 * 2 ** 20;
+    const block = randomBytes(2 ** 16);
+    const { port, sockets } = await publish(t, way, async (socket) => {
+      for (let sent = 0; sent < total; sent += block.length) {
+        if (!socket.write(block)) await once(socket, "drain");
+      }
+      socket.end();
+    });
+    const client = await dial(t, port);
+    const taken = () => (sockets[0]?.bytesWritten ?? 0) - (sockets[0]?.writableLength ?? 0);
+    let before = -1;
+    let quietRounds = 0;
+    // It is full when nothing more has gone in for ten looks.
+    await until(() => {
+      quietRounds = taken() > 0 && taken() === before ? quietRounds + 1 : 0;
+      before = taken();
+      return quietRounds === 10;
+    }, 10_000);
+    // Kernel buffers of two connections on loopback, a few MB each, and little of ours.
+    assert.ok(taken() < 24 * 2 ** 20, `${taken()} bytes on their way`);
+    const hash = createHash("sha256");
+    client.on("data", (chunk) => hash.update(chunk));
+    assert.equal(await ending(client), "end");
+    const expected = createHash("sha256");
+    for (let sent = 0; sent < total; sent += block.length) expected.update(block);
+    assert.equal(hash.digest("hex"), expected.digest("hex"));
+  });
+
+  test(`a ${way} client that has said all still hears the answer`, async (t) => {
+    const { port } = await publish(t, way, (socket) => {
+      let heard = 0;
+      socket.on("data", (chunk) => {
+        heard += chunk.length;
+      });
+      socket.on("end", () => socket.end(`${heard} bytes`));
+    });
+    const client = await dial(t, port);
+    client.end(Buffer.alloc(1_000_000));
+    assert.equal(await text(client), "1000000 bytes");
+  });
+
+  test(`a ${way} task that has said all still hears the client`, async (t) => {
+    const heard = Promise.withResolvers<string>();
+    const { port } = await publish(t, way, (socket) => {
+      socket.end("welcome and goodbye");
+      text(socket).then(heard.resolve, heard.reject);
+    });
+    const client = await dial(t, port);
+    assert.equal(await text(client), "welcome and goodbye");
+    client.write("not yet");
+    client.end(", now");
+    assert.equal(await heard.promise, "not yet, now");
+  });
+
+  test(`a reset of a ${way} client reaches the task as a reset`, async (t) => {
+    const seen = Promise.withResolvers<string>();
+    const { port } = await publish(t, way, (socket) => {
+      socket.write("hello");
+      ending(socket).then(seen.resolve);
+    });
+    const client = await dial(t, port);
+    await once(client, "data");
+    client.resetAndDestroy();
+    assert.equal(await seen.promise, "reset");
+  });
+
+  test(`a ${way} answer that breaks off is never taken for a whole one`, async (t) => {
+    const { port } = await publish(t, way, (socket) => {
+      socket.once("data", () =>
+        socket.write(Buffer.alloc(300_000), () => socket.resetAndDestroy()),
+      );
+    });
+    for (let round = 0; round < 20; round++) {
+      const client = await dial(t, port);
+      client.write("give");
+      assert.equal(await ending(client), "reset");
+    }
+  });
+
+  test(`a ${way} task that hangs up while its client is still writing ends it`, async (t) => {
+    const { port, near } = await publish(t, way, (socket) => {
+      socket.once("data", () => socket.destroy());
+    });
+    const client = await dial(t, port);
+    const end = ending(client);
+    client.write(Buffer.alloc(10_000_000));
+    assert.match(await end, /end|reset/);
+    client.destroy();
+    await until(() => near.stats().connectionsNow === 0, 2_000);
+  });
+
+  test(`a thousand ${way} connections that end in every way leave nothing open`, async (t) => {
+    const ends: readonly ((socket: net.Socket) => void)[] = [
+      (socket) => socket.end(),
+      (socket) => socket.destroy(),
+      (socket) => socket.resetAndDestroy(),
+      (socket) => socket.end("last words", () => socket.destroy()),
+      (socket) => {
+        socket.end();
+        setImmediate(() => socket.resetAndDestroy());
+      },
+    ];
+    let count = 0;
+    const { port, near, far } = await publish(t, way, (socket) => {
+      const end = ends[count++ % ends.length] as (socket: net.Socket) => void;
+      socket.resume();
+      socket.once("data", () => end(socket));
+      socket.once("end", () => socket.end());
+    });
+    const before = openSockets();
+    for (let batch = 0; batch < 20; batch++) {
+      const clients = await Promise.all(Array.from({ length: 50 }, () => dial(t, port)));
+      const closed = clients.map((client) => new Promise((done) => client.once("close", done)));
+      for (const [index, client] of clients.entries()) {
+        client.resume();
+        client.once("end", () => client.end());
+        client.write("hello");
+        if (index % 3 === 0) ends[index % ends.length]?.(client);
+      }
+      await Promise.all(closed);
+    }
+    assert.equal(near.stats().connections, 1_000);
+    await until(() => near.stats().connectionsNow + far.stats().forwardsNow === 0, 5_000);
+    await until(() => openSockets() <= before, 5_000, `no more than ${before} sockets`);
+  });
+}
+
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+}
+
+async function text(socket: net.Socket): Promise<string> {
+  let heard = "";
+  socket.on("data", (chunk) => {
+    heard += chunk;
+  });
+  await once(socket, "end");
+  return heard;
+}
