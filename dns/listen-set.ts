@@ -46,12 +46,10 @@ export class ListenSet {
       entry.isWanted = false;
       entry.close();
     }
-    for (const text of wanted) {
-      if (this.#entries.has(text)) continue;
-      const entry = { text, place: undefined, failure: undefined, close: () => {}, isWanted: true };
-      this.#entries.set(text, entry);
-      this.#open(entry);
-    }
+    // All are known before the first is opened, which may fail at once: see `isSettled`.
+    const fresh = [...wanted].filter((text) => !this.#entries.has(text)).map(newEntry);
+    for (const entry of fresh) this.#entries.set(entry.text, entry);
+    for (const entry of fresh) this.#open(entry);
     this.#parts.changed();
   }
 
@@ -100,4 +98,8 @@ export class ListenSet {
     entry.close = this.#parts.clock.after(retryMs, () => this.#open(entry));
     this.#parts.changed();
   }
+}
+
+function newEntry(text: string): Entry {
+  return { text, place: undefined, failure: undefined, close: () => {}, isWanted: true };
 }
