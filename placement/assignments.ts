@@ -8,8 +8,8 @@
 
 import { compareIds, type NodeId, type ReplicaId } from "../model/ids.ts";
 
-/** About 30 entries each at 30,000 replicas: cheap to copy, cheap to walk when empty. */
-const chunkCount = 1024;
+/** About 7 entries each at 30,000 replicas: cheap to make anew, cheap to walk when empty. */
+const chunkCount = 4096;
 
 type Chunk = ReadonlyMap<ReplicaId, NodeId>;
 const noEntries: Chunk = new Map();
@@ -34,24 +34,26 @@ export class Assignments implements ReadonlyMap<ReplicaId, NodeId> {
 
   /** The next version, or this one when nothing changes; an undefined node removes the replica. */
   with(changes: ReadonlyMap<ReplicaId, NodeId | undefined>): Assignments {
-    const edited = new Map<number, Map<ReplicaId, NodeId>>();
+    const edits = new Map<number, [ReplicaId, NodeId][]>();
     for (const [replica, node] of changes) {
       const index = chunkOf(replica);
       if (this.#chunks[index]?.get(replica) === node) continue;
-      let chunk = edited.get(index);
-      if (chunk === undefined) {
-        chunk = new Map(this.#chunks[index]);
-        edited.set(index, chunk);
-      }
-      if (node === undefined) chunk.delete(replica);
-      else chunk.set(replica, node);
+      const come = edits.get(index) ?? [];
+      if (come.length === 0) edits.set(index, come);
+      if (node !== undefined) come.push([replica, node]);
     }
-    if (edited.size === 0) return this;
+    if (edits.size === 0) return this;
     const chunks = [...this.#chunks];
     let { size } = this;
-    for (const [index, chunk] of edited) {
-      size += chunk.size - (chunks[index] as Chunk).size;
-      chunks[index] = new Map([...chunk].sort(([left], [right]) => compareIds(left, right)));
+    for (const [index, come] of edits) {
+      const old = chunks[index] as Chunk;
+      const entries = [...old].filter(([replica, node]) => {
+        return !changes.has(replica) || changes.get(replica) === node;
+      });
+      entries.push(...come);
+      entries.sort(([left], [right]) => compareIds(left, right));
+      chunks[index] = new Map(entries);
+      size += entries.length - old.size;
     }
     return new Assignments(chunks, size);
   }

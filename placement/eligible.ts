@@ -45,6 +45,8 @@ export class Eligible {
 
 /** Equal for services that the fixed filters treat alike. */
 export function eligibleKey({ workload, placement }: ServiceSpec, pins: Pins | undefined): string {
+  const isPlain = placement.constraints.length === 0 && workload.kind === "container";
+  if (isPlain && !workload.platform && workload.mounts.length === 0) return "";
   if (workload.kind === "process") return JSON.stringify([placement.constraints]);
   const holders = workload.mounts.flatMap((mount) => {
     const source = mount.kind === "volume" ? mount.source : undefined;

@@ -46,7 +46,7 @@ export class PlacedService {
 
   readonly #claim: Claim;
   readonly #changes: Changes;
-  readonly #refusals = new Map<ReplicaId, Set<NodeId>>();
+  readonly #refusals: ReadonlyMap<ReplicaId, ReadonlySet<NodeId>>;
   /** Of a replicated service. */
   readonly #slots: readonly ReplicaId[];
   /** Of a global one: the sites that should run it. */
@@ -68,12 +68,7 @@ export class PlacedService {
     this.#changes = changes;
     const length = this.isGlobal ? 0 : replicas;
     this.#slots = Array.from({ length }, (_, index) => replicaId(this.id, index + 1));
-    for (const refusal of refusals) {
-      if (refusal.revision !== revision) continue;
-      const nodes = this.#refusals.get(refusal.replica);
-      if (nodes === undefined) this.#refusals.set(refusal.replica, new Set([refusal.node]));
-      else nodes.add(refusal.node);
-    }
+    this.#refusals = byReplica(refusals.filter((refusal) => refusal.revision === revision));
   }
 
   /** Every replica has a node that keeps it; one that runs nowhere has something to explain. */
@@ -100,11 +95,14 @@ export class PlacedService {
     return this.isGlobal ? open.sort(compareIds) : open;
   }
 
-  /** The place of a slot in the order of service, from 1; 0 for what is no slot. */
-  turnOf(replica: ReplicaId): number {
-    if (this.isGlobal) return this.#homes.has(replica) ? 1 : 0;
-    const turn = Number(splitReplicaId(replica).slot);
-    return this.#slots[turn - 1] === replica ? turn : 0;
+  /** Those that are slots, in the order in which they are served. */
+  inTurn(replicas: Iterable<ReplicaId>): ReplicaId[] {
+    if (this.isGlobal) return [...replicas].filter((replica) => this.#homes.has(replica));
+    return [...replicas]
+      .map((replica) => ({ replica, turn: Number(splitReplicaId(replica).slot) }))
+      .filter(({ replica, turn }) => this.#slots[turn - 1] === replica)
+      .sort((left, right) => left.turn - right.turn)
+      .map(({ replica }) => replica);
   }
 
   homeOf(replica: ReplicaId): Site | undefined {
@@ -190,4 +188,17 @@ export class PlacedService {
     else this.counts.delete(site);
     this.#changes.set(replica, undefined);
   }
+}
+
+const none: ReadonlyMap<ReplicaId, ReadonlySet<NodeId>> = new Map();
+
+function byReplica(refusals: readonly Refusal[]): ReadonlyMap<ReplicaId, ReadonlySet<NodeId>> {
+  if (refusals.length === 0) return none;
+  const groups = new Map<ReplicaId, Set<NodeId>>();
+  for (const { replica, node } of refusals) {
+    const nodes = groups.get(replica);
+    if (nodes === undefined) groups.set(replica, new Set([node]));
+    else nodes.add(node);
+  }
+  return groups;
 }

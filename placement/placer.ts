@@ -29,9 +29,10 @@ import { type Changes, PlacedService } from "./placed-service.ts";
 import { Room } from "./room.ts";
 import type { Site } from "./site.ts";
 import { Sites } from "./sites.ts";
+import { Tally } from "./tally.ts";
 
 /** Services to be looked at again, and which of their slots ask anew who keeps them. */
-type Affected = Map<PlacedService, Set<ReplicaId>>;
+type Affected = Map<PlacedService, Set<ReplicaId> | "all">;
 
 const nothing: PlacementInput = { nodes: [], wanted: [], incumbents: [], refusals: [] };
 
@@ -40,6 +41,7 @@ export class Placer {
   readonly #holdings = new Holdings();
   readonly #services = new Map<ServiceId, PlacedService>();
   readonly #globals = new Set<PlacedService>();
+  readonly #tally = new Tally();
   /** Services with replicas that no incumbent keeps. */
   readonly #open = new Set<PlacedService>();
   #refusals: ReadonlyMap<ServiceId, readonly Refusal[]> = new Map();
@@ -132,10 +134,9 @@ export class Placer {
       this.#globals.add(service);
       for (const site of this.#sites.values()) this.#settleHome(service, site);
     }
-    const slots = new Set(service.slots());
-    affected.set(service, slots);
+    affected.set(service, "all");
     if (!service.isExclusive) return;
-    for (const replica of slots) {
+    for (const replica of service.slots()) {
       for (const { node } of this.#holdings.of(replica)) this.#touch(node, touched);
     }
   }
@@ -176,7 +177,7 @@ export class Placer {
     if (service === undefined) return undefined;
     const asked = affected.get(service);
     if (asked === undefined) affected.set(service, new Set([replica]));
-    else asked.add(replica);
+    else if (asked !== "all") asked.add(replica);
     return service;
   }
 
@@ -196,11 +197,9 @@ export class Placer {
   /** Incumbents stay where they may, in the order of place.ts. */
   #settle(affected: Affected): void {
     for (const service of [...affected.keys()].sort(byTurn)) {
-      const turns = [...(affected.get(service) ?? [])]
-        .map((replica) => ({ replica, turn: service.turnOf(replica) }))
-        .filter(({ turn }) => turn > 0)
-        .sort((left, right) => left.turn - right.turn);
-      for (const { replica } of turns) this.#keep(service, replica);
+      const asked = affected.get(service) ?? "all";
+      const inTurn = asked === "all" ? service.slots() : service.inTurn(asked);
+      for (const replica of inTurn) this.#keep(service, replica);
     }
   }
 
@@ -227,7 +226,7 @@ export class Placer {
       if (service.isGlobal) placeAtHome(service, eligible);
       else {
         const spread = this.#sites.spread(spreadOf(spec));
-        new Newcomers(service, eligible, spread, this.#sites.span).place();
+        new Newcomers(service, eligible, spread, this.#tally).place(this.#sites.span);
       }
     }
   }

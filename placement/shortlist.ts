@@ -15,6 +15,8 @@ export class Shortlist {
   readonly #name: Digest;
   readonly #lengthMax: number;
   readonly #listed: Listed[] = [];
+  /** The last of a full list: it turns nearly all others away. */
+  #last: Listed | undefined;
   #isComplete = true;
 
   constructor(name: Digest, lengthMax: number) {
@@ -35,15 +37,24 @@ export class Shortlist {
     return this.#listed.find(({ site }) => isWelcome(site));
   }
 
-  /** While the list is made: each site of the group once, with the replicas that it has. */
+  /** While the list is made: quickly tells most of those that would not be listed. */
+  turnsAway(site: Site, hash: number, count: number): boolean {
+    const last = this.#last;
+    if (last === undefined || count < last.count) return false;
+    if (count === last.count && (hash >= last.hash || site.weight > last.site.weight)) return false;
+    this.#isComplete = false;
+    return true;
+  }
+
+  /** While the list is made: each acceptable site of the group once, with its replicas. */
   offer(site: Site, hash: number, count: number): void {
-    const { length } = this.#listed;
-    if (length >= this.#lengthMax) {
+    if (this.#last !== undefined) {
       this.#isComplete = false;
-      if (this.#comesAfter(this.#listed[length - 1] as Listed, site, hash, count)) return;
+      if (this.#comesAfter(this.#last, site, hash, count)) return;
       this.#listed.pop();
     }
     this.#insert({ site, hash, count });
+    if (this.#listed.length === this.#lengthMax) this.#last = this.#listed[this.#lengthMax - 1];
   }
 
   /** A listed site got one more replica; it is listed on while it `accepts` another. */
@@ -59,13 +70,16 @@ export class Shortlist {
   }
 
   #insert(listed: Listed): void {
-    let at = this.#listed.length;
+    const list = this.#listed;
+    let at = list.length;
+    list.push(listed);
     while (at > 0) {
-      const before = this.#listed[at - 1] as Listed;
+      const before = list[at - 1] as Listed;
       if (this.#comesAfter(before, listed.site, listed.hash, listed.count)) break;
+      list[at] = before;
       at--;
     }
-    this.#listed.splice(at, 0, listed);
+    list[at] = listed;
   }
 
   #comesAfter(listed: Listed, site: Site, hash: number, count: number): boolean {

@@ -9,6 +9,7 @@ export class Spread {
   readonly #groups: readonly number[][];
   readonly #keys: readonly string[];
   readonly #numbers = new Map<string, number>();
+  #innermost = 0;
 
   constructor(keys: readonly string[], sites: Iterable<Site>) {
     this.#keys = keys;
@@ -20,6 +21,11 @@ export class Spread {
   /** How many numbers are given out. */
   get size(): number {
     return this.#numbers.size;
+  }
+
+  /** How many of them are groups of the innermost kind. */
+  get innermost(): number {
+    return this.#innermost;
   }
 
   /** True when most groups have lost their sites: a node may change its labels without end. */
@@ -36,6 +42,7 @@ export class Spread {
       if (number === undefined) {
         number = this.#numbers.size;
         this.#numbers.set(name, number);
+        if (depth === this.#keys.length - 1) this.#innermost++;
       }
       (this.#groups[depth] as number[])[index] = number;
     }
