@@ -54,6 +54,7 @@ class UserspaceForwarder implements Forwarder {
   readonly #forward: ForwardDoor;
   /** By service and target port. */
   #backends: ReadonlyMap<string, Backends> = new Map();
+  #isClosed = false;
 
   constructor(options: ForwarderOptions) {
     const config = { ...forwardDefaults, ...options.config };
@@ -72,6 +73,7 @@ class UserspaceForwarder implements Forwarder {
   }
 
   install(table: RoutingTable): void {
+    if (this.#isClosed) return;
     const local = localEndpoints(table);
     this.#forward.install(local);
     const [anyone] = local.values();
@@ -111,6 +113,7 @@ class UserspaceForwarder implements Forwarder {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#ports.install([]);
     await this.#means.close();
   }
