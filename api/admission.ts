@@ -3,6 +3,7 @@
 import { askAdmission } from "../link/join.ts";
 import type { MeshId } from "../model/ids.ts";
 import { OperationError } from "../model/problem.ts";
+import { broken } from "./exchange.ts";
 import { type InviteToken, type PersonKey, parseInvite, readTrust } from "./person.ts";
 
 /** As a person's context keeps it. */
@@ -24,16 +25,23 @@ export async function joinAsPerson(
   name: string,
 ): Promise<PersonAdmission> {
   const token = readToken(text);
-  const signal = AbortSignal.timeout(joinMsMax);
-  const { facts, peer } = await askAdmission({ token, subject: key, name, signal });
+  const { facts, peer } = await askPeers(token, key, name);
   const role = readTrust(token.mesh, facts).roleOf(key.id);
   if (role === undefined) {
     const detail = `${peer} answered, but its facts do not admit this key`;
     throw new OperationError({ code: "signature-invalid", detail });
   }
-  const answered = (address: string): number => Number(address.endsWith(`/p2p/${peer}`));
-  const peers = token.addresses.toSorted((left, right) => answered(right) - answered(left));
+  const peers = [peer, ...token.addresses.filter((address) => address !== peer)];
   return { mesh: token.mesh, name: token.name, secret: token.secret, peers, role };
+}
+
+async function askPeers(token: InviteToken, subject: PersonKey, name: string) {
+  try {
+    const signal = AbortSignal.timeout(joinMsMax);
+    return await askAdmission({ token, subject, name, signal });
+  } catch (error) {
+    throw broken(error, "any peer of the invite");
+  }
 }
 
 function readToken(text: string): InviteToken {

@@ -3,6 +3,7 @@
 import type { Duplex } from "node:stream";
 import { dialPeer as dial } from "../link/dial.ts";
 import { protocols } from "../link/streams.ts";
+import { broken } from "./exchange.ts";
 import type { PersonKey } from "./person.ts";
 
 export interface PeerLink {
@@ -24,10 +25,14 @@ export type PeerAddress = {
 
 /** Rejects with an OperationError when nobody answers there, or who answers refuses this key. */
 export async function dialPeer({ address, secret, key, signal }: PeerAddress): Promise<PeerLink> {
-  const link = await dial({ address, secret, identity: key, signal });
-  return {
-    peer: link.peer,
-    open: async (opening) => await link.open(protocols.api, opening),
-    close: async () => await link.close(),
-  };
+  try {
+    const link = await dial({ address, secret, identity: key, signal });
+    return {
+      peer: link.peer,
+      open: async (opening) => await link.open(protocols.api, opening),
+      close: async () => await link.close(),
+    };
+  } catch (error) {
+    throw broken(error, address);
+  }
 }

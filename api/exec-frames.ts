@@ -16,9 +16,20 @@ export type ExecFrame = Readonly<
   | { kind: "stderr"; data: Uint8Array }
   | { kind: "exit"; code: number }
   | { kind: "failure"; problems: readonly Problem[] }
+  // Says nothing: writing is how a side that has gone is noticed.
+  | { kind: "alive" }
 >;
 
-const kinds = ["stdin", "stdin-end", "resize", "stdout", "stderr", "exit", "failure"] as const;
+const kinds = [
+  "stdin",
+  "stdin-end",
+  "resize",
+  "stdout",
+  "stderr",
+  "exit",
+  "failure",
+  "alive",
+] as const;
 const headerBytes = 5;
 /** Longer data is split. */
 export const payloadBytesMax = 64 * 1024;
@@ -50,6 +61,7 @@ function payloadOf(frame: ExecFrame): Uint8Array {
     case "stderr":
       return frame.data;
     case "stdin-end":
+    case "alive":
       return new Uint8Array(0);
     case "resize": {
       const view = new DataView(new ArrayBuffer(4));
@@ -114,6 +126,7 @@ function readFrame(kind: ExecFrame["kind"], payload: Uint8Array): ExecFrame {
     case "stderr":
       return { kind, data: payload };
     case "stdin-end":
+    case "alive":
       if (payload.length !== 0) throw malformed();
       return { kind };
     case "resize":

@@ -7,17 +7,26 @@ import type { Duplex } from "node:stream";
 import { OperationError } from "../model/problem.ts";
 import type { ExecSession } from "../ports.ts";
 import { type ExecFrame, ExecFrames, writeFrames } from "./exec-frames.ts";
+import { hangUp } from "./hang-up.ts";
 import { writePaced } from "./paced-write.ts";
 
-/** After the last frame the other side hangs up at once, unless it hangs itself. */
-const lingerMs = 2_000;
+/** A command that takes no input and prints nothing lives so much longer than its person, ms. */
+const beatMsDefault = 15_000;
 
 /** Resolves when the command has ended or the person has gone; then it is killed. */
-export async function serveExec(stream: Duplex, session: ExecSession): Promise<void> {
+export async function serveExec(
+  stream: Duplex,
+  session: ExecSession,
+  beatMs = beatMsDefault,
+): Promise<void> {
   const kill = (): void => session.kill();
   stream.on("error", () => undefined);
   stream.once("close", kill);
   void takeInput(stream, session);
+  // While the command takes no input nothing is read, and the end of input stays unread as well.
+  const beat = setInterval(() => {
+    if (!stream.writableNeedDrain) void send(stream, { kind: "alive" });
+  }, beatMs);
   try {
     for await (const { stream: kind, data } of session.output) await send(stream, { kind, data });
     await send(stream, { kind: "exit", code: await session.done });
@@ -25,6 +34,7 @@ export async function serveExec(stream: Duplex, session: ExecSession): Promise<v
     if (!(error instanceof OperationError)) throw error;
     await send(stream, { kind: "failure", problems: error.problems });
   } finally {
+    clearInterval(beat);
     stream.off("close", kill);
     hangUp(stream);
   }
@@ -59,14 +69,6 @@ async function take(frame: ExecFrame, session: ExecSession): Promise<void> {
 
 async function send(stream: Duplex, frame: ExecFrame): Promise<void> {
   for (const bytes of writeFrames(frame)) await writePaced(stream, bytes);
-}
-
-function hangUp(stream: Duplex): void {
-  if (stream.destroyed) return;
-  const timer = setTimeout(() => stream.destroy(), lingerMs);
-  stream.once("close", () => clearTimeout(timer));
-  stream.end();
-  stream.resume();
 }
 
 /** The person's side. `done` comes after the output has been read to its end. */

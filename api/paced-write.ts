@@ -1,6 +1,5 @@
 /** Writing no faster than the other side reads. A door. */
 
-import { once } from "node:events";
 import type { Writable } from "node:stream";
 
 /**
@@ -10,10 +9,13 @@ import type { Writable } from "node:stream";
 export async function writePaced(stream: Writable, data: Uint8Array | string): Promise<void> {
   if (stream.destroyed || !stream.writable) return;
   if (stream.write(data) || stream.destroyed) return;
-  const ended = new AbortController();
-  const { signal } = ended;
-  const both = [once(stream, "drain", { signal }), once(stream, "close", { signal })];
-  await Promise.race(both).catch(() => undefined);
-  ended.abort();
-  await Promise.allSettled(both);
+  await new Promise<void>((resolve) => {
+    const go = (): void => {
+      stream.off("drain", go);
+      stream.off("close", go);
+      resolve();
+    };
+    stream.on("drain", go);
+    stream.on("close", go);
+  });
 }

@@ -4,8 +4,6 @@
  * between. A door.
  */
 
-import type { Duplex } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { NodeId } from "../model/ids.ts";
 import { OperationError, type Problem } from "../model/problem.ts";
 import { requestWindowMs } from "../trust/request.ts";
@@ -82,11 +80,4 @@ function readItem(value: unknown): LogItem {
   if (again.success) return again.data;
   const problems = readProblems(value);
   throw problems === undefined ? foreign("has a line that is none") : new OperationError(problems);
-}
-
-/** Joins two byte streams until either ends; errors only end both. */
-export async function splice(near: Duplex, far: Duplex): Promise<void> {
-  await Promise.allSettled([pipeline(near, far), pipeline(far, near)]);
-  near.destroy();
-  far.destroy();
 }

@@ -61,10 +61,10 @@ export class ApiServer {
     const { connectionsMax, connectionsOfPeerMax } = this.#limits;
     const links = [...this.#origins.values()].filter(({ kind }) => kind === "link");
     const ofPeer = links.filter((origin) => origin.kind === "link" && origin.from === from);
-    stream.on("error", () => undefined);
     const isFull = links.length >= connectionsMax || ofPeer.length >= connectionsOfPeerMax;
     if (isFull || this.#closing.signal.aborted) {
       this.#dropped++;
+      stream.on("error", () => undefined);
       stream.destroy();
       return;
     }
@@ -148,7 +148,6 @@ export class ApiServer {
 
   async #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
     const gone = new AbortController();
-    stream.on("error", () => undefined);
     stream.once("close", () => gone.abort());
     if (head.length > 0) stream.unshift(head);
     const signal = AbortSignal.any([gone.signal, this.#closing.signal]);

@@ -225,10 +225,18 @@ export function joinFakes(nodes: readonly FakeNode[]): Map<NodeId, number> {
       const target = nodes.find((node) => node.backend.self === to);
       if (target === undefined) throw new OperationError({ code: "node-down", node: to });
       opened.set(to, (opened.get(to) ?? 0) + 1);
-      const [near, far] = duplexPair();
+      const [near, far] = streamPair();
       target.accept(far, backend.self);
       return near;
     };
   }
   return opened;
+}
+
+/** As a stream of a link: one side's reset is the other's at once, whatever is still unread. */
+export function streamPair(): [Duplex, Duplex] {
+  const [near, far] = duplexPair();
+  near.once("close", () => far.destroy());
+  far.once("close", () => near.destroy());
+  return [near, far];
 }
