@@ -140,7 +140,10 @@ export class Worklist {
     };
   }
 
-  /** First sight of each ready task on another live member, of the revision that is wanted. */
+  /**
+   * Since when each replica is seen where it belongs: ready, on another live member, of the wanted
+   * revision. A task that is ready on a node that is not its place may be about to give way.
+   */
   #watchReady(
     desired: Desired,
     services: ReadonlyMap<ServiceId, WantedService>,
@@ -154,7 +157,8 @@ export class Worklist {
     for (const task of desired.tasks) {
       const right = services.get(task.service)?.rollout.revision === task.revision;
       const serves = task.ready && task.state === "running" && alive.has(task.node);
-      if (!right || !serves || task.node === this.#self) continue;
+      const isPlaced = desired.placement.assignments.get(task.replica) === task.node;
+      if (!right || !serves || !isPlaced || task.node === this.#self) continue;
       const firstMs = this.#readySince.get(task.task) ?? nowMs;
       since.set(task.task, firstMs);
       replicas.set(task.replica, Math.min(firstMs, replicas.get(task.replica) ?? firstMs));
