@@ -124,8 +124,11 @@ export class Checks {
     const split = this.#mesh.split;
     const nowMs = this.#mesh.world.nowMs();
     if (split === undefined || nowMs - split.sinceMs < this.#bounds.minorityMs) return;
+    const divided = new Set(split.sides.flat());
+    // Whoever joined since reaches both sides.
+    const joined = this.#mesh.hosts.filter((host) => !divided.has(host)).length;
     for (const side of split.sides) {
-      if (side.length * 2 > this.#mesh.hosts.length) continue;
+      if ((side.length + joined) * 2 > this.#mesh.hosts.length) continue;
       for (const record of this.#ledger.live()) {
         const host = record.host;
         if (!side.includes(host) || record.order.spec.isolation !== "majority") continue;
