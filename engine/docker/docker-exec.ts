@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import type { ExecOptions, ExecSession } from "../../ports.ts";
 import type { DockerDaemon } from "./daemon.ts";
@@ -38,6 +39,9 @@ function execOptions(options: ExecOptions): Dockerode.ExecCreateOptions {
     ...(workingDir === undefined ? {} : { WorkingDir: workingDir }),
   };
 }
+
+const exitPauseMs = 50;
+const exitTriesMax = 40;
 
 class DockerExecSession implements ExecSession {
   readonly output: ExecSession["output"];
@@ -97,10 +101,14 @@ class DockerExecSession implements ExecSession {
     else this.#stream.destroy();
   }
 
+  /** The stream may end a moment before the daemon has heard how the command did. */
   async #exitCode(): Promise<number> {
-    const { ExitCode, Running } = await this.#inspect();
-    if (Running || ExitCode === null) throw new DockerGone("the session was cut off");
-    return ExitCode;
+    for (let tries = 0; tries < exitTriesMax; tries++) {
+      const { ExitCode, Running } = await this.#inspect();
+      if (!Running && ExitCode !== null) return ExitCode;
+      await sleep(exitPauseMs);
+    }
+    throw new DockerGone("the session was cut off");
   }
 
   #inspect(): Promise<Dockerode.ExecInspectInfo> {

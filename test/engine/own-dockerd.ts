@@ -70,8 +70,11 @@ export class OwnDockerd {
   async stop(): Promise<void> {
     const daemon = this.#daemon;
     if (daemon === undefined) return;
-    const exited = daemon.exitCode === null && daemon.signalCode === null;
-    if (exited) {
+    if (daemon.exitCode === null && daemon.signalCode === null) {
+      // Its bridges would outlive it.
+      const containers = this.docker("ps", "-aq").split("\n").filter(Boolean);
+      if (containers.length > 0) this.docker("rm", "-f", ...containers);
+      this.docker("network", "prune", "-f");
       const gone = once(daemon, "exit");
       daemon.kill("SIGTERM");
       await gone;
