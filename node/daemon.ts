@@ -192,7 +192,7 @@ function hostOf({ listen }: Settings): string {
 function openForwarderOf(settings: Settings, link: Link, log: Log): Forwarder {
   const listenAddress = isLocal(settings.listen) ? hostOf(settings) : undefined;
   return openForwarder({
-    openStream: (node, protocol, signal) => link.open(node, protocol, signal),
+    openStream: (node, purpose, signal) => link.open(node, protocols[purpose], signal),
     node: nameOf(settings),
     log: (line) => log.warn("ports", { line }),
     ...(listenAddress === undefined ? {} : { listenAddress }),

@@ -106,7 +106,8 @@ function logName({ service, slot, nodeName: name }: TaskView): string {
 
 function* exec(input: Input): Work<ExitCode> {
   const { words, options } = input;
-  const command = words.slice(1);
+  // Docker's habit is without the dashes, kubectl's is with them: both are meant the same.
+  const command = words.slice(words[1] === "--" ? 2 : 1);
   if (command.length === 0) throw slip("COMMAND", "is missing");
   const view = yield* ask((world) => world.mesh.view());
   const task: TaskId = findTask(view, word(input, 0, "TASK")).task;

@@ -141,6 +141,9 @@ test("exec passes everything after the task on, options of the command included"
   const request = JSON.parse(fake.out.join("")) as Record<string, unknown>;
   assert.deepEqual(request["command"], ["ls", "-l", "--all"]);
   assert.deepEqual([request["tty"], request["stdin"], request["env"]], [true, true, { A: "1" }]);
+  const dashed = makeFake({ view: helloView() });
+  type(dashed, "exec web.1 -- ls --all");
+  assert.deepEqual(JSON.parse(dashed.out.join("")).command, ["ls", "--all"]);
 });
 
 test("status fits one screen: mesh, nodes, services, problems", () => {
