@@ -8,8 +8,7 @@ const labelPrefix = "node.labels.";
 /** "" for a label that is not there, as in Swarm; undefined for a property that nodes do not have. */
 export function attributeOf(node: NodeCandidate, key: string): string | undefined {
   const lower = toLower(key);
-  // The label's own name keeps its case.
-  if (lower.startsWith(labelPrefix)) return node.labels[key.slice(labelPrefix.length)] ?? "";
+  if (lower.startsWith(labelPrefix)) return labelOf(node, key.slice(labelPrefix.length));
   switch (lower) {
     case "node.id":
       return node.node;
@@ -24,6 +23,11 @@ export function attributeOf(node: NodeCandidate, key: string): string | undefine
     default:
       return undefined;
   }
+}
+
+/** The name keeps its case. One like "constructor" is a name too, which every object answers to. */
+function labelOf({ labels }: NodeCandidate, name: string): string {
+  return Object.hasOwn(labels, name) ? (labels[name] ?? "") : "";
 }
 
 /** Values compare without case, as in Swarm. A property that nodes do not have fits none. */
