@@ -50,3 +50,13 @@ export class Generations<Value> {
     this.#old.delete(key);
   }
 }
+
+/**
+ * What is kept for long must be copied so: a few bytes of Node's shared pool keep eight kilobytes
+ * alive, and a cache would hold twenty times what it counts.
+ */
+export function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}

@@ -5,7 +5,7 @@
  */
 
 import type { Random } from "../ports.ts";
-import { ownCopy } from "./own-copy.ts";
+import { ownCopy } from "./generations.ts";
 
 export type Slice = {
   readonly records: Buffer;

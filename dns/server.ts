@@ -90,6 +90,7 @@ class DnsServer implements Dns {
   readonly #upstream: readonly Place[] | undefined;
   #system: { readonly atMs: number; readonly places: readonly Place[] } | undefined;
   #onProblems: ((problems: readonly Problem[]) => void)[] = [];
+  #told: readonly Problem[] = [];
   #onSettled: (() => void) | undefined;
   #faults = 0;
 
@@ -140,7 +141,7 @@ class DnsServer implements Dns {
 
   onProblems(listener: (problems: readonly Problem[]) => void): void {
     this.#onProblems.push(listener);
-    if (this.#listening.problems.length > 0) listener(this.#listening.problems);
+    if (this.#told.length > 0) listener(this.#told);
   }
 
   stats(): DnsStats {
@@ -171,7 +172,12 @@ class DnsServer implements Dns {
   }
 
   #changed(): void {
-    for (const listener of this.#onProblems) listener(this.#listening.problems);
+    const { problems } = this.#listening;
+    // A failed try that fails again is no news.
+    if (JSON.stringify(problems) !== JSON.stringify(this.#told)) {
+      this.#told = problems;
+      for (const listener of this.#onProblems) listener(problems);
+    }
     if (this.#listening.isSettled) this.#onSettled?.();
   }
 

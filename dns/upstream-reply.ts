@@ -7,7 +7,7 @@
  * and 5 (how long a "no" is kept); RFC 5452 section 9.1 (which replies to believe); RFC 6891.
  */
 
-import { ownCopy } from "./own-copy.ts";
+import { ownCopy } from "./generations.ts";
 import { headerBytes, type Query } from "./query.ts";
 import { recordType, responseCode } from "./record.ts";
 import type { Said } from "./reply.ts";

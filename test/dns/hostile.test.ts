@@ -183,6 +183,26 @@ for (const [name, bytes, cutMs] of slow) {
   });
 }
 
+test("a message that finds a bug gets no answer, is counted, and stops nothing", async (context) => {
+  const lines: string[] = [];
+  const dns = await openDns({
+    listen: ["127.0.0.1:0"],
+    upstream: [],
+    addressOf: () => {
+      throw new Error("a bug");
+    },
+    log: (line) => lines.push(line),
+  });
+  context.after(() => dns.close());
+  dns.install(table("default/web: 1@10.0.0.1\ndefault/bad: 1@n2:127.0.0.1"));
+  const at = await until(() => dns.stats().listening[0], 5000, "an address that answers");
+  for (let n = 0; n < 30; n++)
+    assert.equal(await askUdp(at, query("bad.mesh", "A"), 20), undefined);
+  assert.ok((await askUdp(at, asked)) !== undefined);
+  assert.equal(dns.stats().faults, 30);
+  assert.equal(lines.length, 10, "and does not fill the log");
+});
+
 test("closing ends connections, and the process has nothing left to wait for", async () => {
   const { dns, at } = await open();
   const client = new TcpClient(at);

@@ -225,6 +225,25 @@ test("a taken address at the start is a problem and does not keep the others fro
   await until(() => dns.stats().listening.length === 1, 5000, "the other one");
 });
 
+test("a problem is told once, however often it is tried again", async (context) => {
+  const holder = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(holder, "listening");
+  context.after(() => holder.close());
+  const clock = new TestClock();
+  const listen = [`127.0.0.1:${holder.address().port}`];
+  const dns = await openDns({ listen, upstream: [], addressOf, clock });
+  context.after(() => dns.close());
+  const told: (readonly Problem[])[] = [];
+  dns.onProblems((list) => told.push(list));
+  for (let second = 0; second < 10; second++) {
+    await until(() => clock.timers === 1, 5000, "the next try");
+    clock.advance(1000);
+  }
+  assert.equal(told.length, 1);
+  dns.listen([]);
+  assert.deepEqual(told[1], []);
+});
+
 test("what is no address is refused at the start", async () => {
   const bad: Partial<DnsOptions>[] = [
     { listen: ["localhost:53"] },

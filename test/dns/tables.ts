@@ -28,7 +28,7 @@ export function addressOf(node: NodeId): string | undefined {
 }
 
 function service(line: string): ServiceRoute {
-  const [, name, ports, rest] = /^(\S+) ?(\S*): ?(.*)$/.exec(line) as unknown as string[];
+  const [, name, ports, rest] = /^([^\s:]+) ?([^\s:@]*): ?(.*)$/.exec(line) as unknown as string[];
   const targets = (ports as string).split(",").filter((port) => port !== "") as PortKey[];
   return {
     service: name as ServiceId,
