@@ -48,16 +48,20 @@ export class Evidence {
     }
   }
 
-  observe({ node, state }: ProbeVerdict, nowMs: number): void {
+  /** True when it says something else than the one before. */
+  observe({ node, state }: ProbeVerdict, nowMs: number): boolean {
     const known = this.#nodes.get(node);
-    if (known === undefined) return;
+    if (known === undefined) return false;
     const next = state === "reachable" ? "reachable" : "gone";
-    if (known.state !== next) known.stateSinceMs = nowMs;
+    const isNews = known.state !== next;
+    if (isNews) known.stateSinceMs = nowMs;
     known.state = next;
-    if (next === "gone") return;
-    known.everReachable = true;
-    known.refutations = 0;
-    known.heldUntilMs = 0;
+    if (next === "reachable") {
+      known.everReachable = true;
+      known.refutations = 0;
+      known.heldUntilMs = 0;
+    }
+    return isNews;
   }
 
   /** Its connection was reset: what was held back may be said now, should the probes fail too. */

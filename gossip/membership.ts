@@ -87,8 +87,9 @@ export class Membership {
     this.#self = self;
   }
 
-  observe(verdict: ProbeVerdict, nowMs: number): void {
-    this.#evidence.observe(verdict, nowMs);
+  /** True when it says something else than the one before. */
+  observe(verdict: ProbeVerdict, nowMs: number): boolean {
+    return this.#evidence.observe(verdict, nowMs);
   }
 
   linkDown(node: NodeId, _nowMs: number): void {

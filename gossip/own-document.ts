@@ -60,7 +60,11 @@ function isSame(before: Uint8Array | undefined, after: Uint8Array | undefined): 
   return equalBytes(before, after);
 }
 
+const encoded = new WeakMap<Row, Uint8Array>();
+
 /** Optional fields that are present but undefined have no place in canonical bytes. */
 function encodeRow(row: Row): Uint8Array {
-  return encode(JSON.parse(JSON.stringify(row)));
+  const bytes = encoded.get(row) ?? encode(JSON.parse(JSON.stringify(row)));
+  encoded.set(row, bytes);
+  return bytes;
 }

@@ -253,10 +253,14 @@ export class Store {
     return this.#replica.documents.get(node);
   }
 
+  /** The document as far as it may be believed: none of a convicted node. */
+  believed(node: NodeId): NodeDocument | undefined {
+    return this.#replica.proofs.has(node) ? undefined : this.document(node);
+  }
+
   /** Rows of a node as decoded values, one object for equal bytes. None of a convicted node. */
   *rows(node: NodeId, prefix: string): Generator<[string, unknown], undefined> {
-    if (this.#replica.proofs.has(node)) return;
-    for (const [key, bytes] of this.document(node)?.rows ?? []) {
+    for (const [key, bytes] of this.believed(node)?.rows ?? []) {
       if (key.startsWith(prefix)) yield [key, rowValue(bytes)];
     }
   }

@@ -175,8 +175,8 @@ export class Agent {
 
   #judge(verdict: ProbeVerdict, moment: Moment): Effect[] {
     this.#rttMs.set(verdict.node, verdict.rttMs);
-    this.#membership.observe(verdict, moment.monotonicMs);
-    return this.#reconcile(moment);
+    const isNews = this.#membership.observe(verdict, moment.monotonicMs);
+    return isNews ? this.#reconcile(moment) : [];
   }
 
   #learn(facts: OwnFacts, dnsAddress: string | undefined): Effect[] {

@@ -95,10 +95,19 @@ export function readMembers(store: Store, statuses: Statuses, self: NodeId): Mem
   return members.sort((left, right) => compareIds(left.node, right.node));
 }
 
+type Placed = Partial<Record<MemberStatus, readonly PlacedTask[]>>;
+const placedTasks = new WeakMap<NodeRows, Placed>();
+
+/** The same objects for the same rows, so that a look at what did not change makes none. */
 function collectTasks(members: readonly Member[]): PlacedTask[] {
-  return members.flatMap(({ node, status, rows }) =>
-    rows.tasks.map((task) => ({ ...task, node, alive: status !== "down" })),
-  );
+  return members.flatMap(({ node, status, rows }) => {
+    const known = placedTasks.get(rows)?.[status];
+    if (known !== undefined) return known;
+    const alive = status !== "down";
+    const tasks = rows.tasks.map((task): PlacedTask => ({ ...task, node, alive }));
+    placedTasks.set(rows, { ...placedTasks.get(rows), [status]: tasks });
+    return tasks;
+  });
 }
 
 export function placementInput(

@@ -6,6 +6,7 @@
 
 import { encode } from "../crdt/codec.ts";
 import { hex, sha256 } from "../crdt/hash.ts";
+import type { NodeDocument } from "../crdt/node-document.ts";
 import type { Register, Revision } from "../crdt/register.ts";
 import type { Store } from "../gossip/store.ts";
 import type { NodeFacts, Row, SpecDocument, TaskFacts } from "../model/documents.ts";
@@ -78,8 +79,19 @@ export function documentOf(revision: Revision): SpecDocument | undefined {
   return parsed.kind === "unknown" ? undefined : parsed;
 }
 
-/** A row whose key does not say what it holds is not believed. */
+const noRows: NodeRows = { facts: undefined, tasks: [], noFits: [], accuses: new Map() };
+const readings = new WeakMap<NodeDocument, NodeRows>();
+
 export function readNode(store: Store, node: NodeId): NodeRows {
+  const document = store.believed(node);
+  if (document === undefined) return noRows;
+  const rows = readings.get(document) ?? readRows(store, node);
+  readings.set(document, rows);
+  return rows;
+}
+
+/** A row whose key does not say what it holds is not believed. */
+function readRows(store: Store, node: NodeId): NodeRows {
   let facts: NodeFacts | undefined;
   const tasks: TaskFacts[] = [];
   const noFits: NoFit[] = [];

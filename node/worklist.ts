@@ -79,7 +79,7 @@ export class Worklist {
     const { desired, tasks, moment } = input;
     const nowMs = moment.monotonicMs;
     const services = new Map(desired.services.map((service) => [service.service, service]));
-    const assignments = this.#assign(input, services);
+    const assignments = this.#assign(input);
     const readyElsewhere = this.#watchReady(desired, services, nowMs);
     const actions = reconcile({
       assignments,
@@ -103,17 +103,17 @@ export class Worklist {
     };
   }
 
-  #assign(input: WorkInput, services: ReadonlyMap<ServiceId, WantedService>): Assignment[] {
+  #assign(input: WorkInput): Assignment[] {
     const { desired, tasks, moment } = input;
     const since = new Map<ReplicaId, number>();
     const assignments: Assignment[] = [];
-    for (const [replica, node] of desired.placement.assignments) {
-      if (node !== this.#self) continue;
-      const service = services.get(splitReplicaId(replica).service);
-      if (service === undefined) continue;
-      const sinceMs = this.#assignedSince.get(replica) ?? moment.monotonicMs;
-      since.set(replica, sinceMs);
-      assignments.push(this.#assignment(replica, service, sinceMs, tasks));
+    for (const service of desired.services) {
+      for (const replica of service.slots) {
+        if (desired.placement.assignments.get(replica) !== this.#self) continue;
+        const sinceMs = this.#assignedSince.get(replica) ?? moment.monotonicMs;
+        since.set(replica, sinceMs);
+        assignments.push(this.#assignment(replica, service, sinceMs, tasks));
+      }
     }
     this.#assignedSince = since;
     return assignments;
@@ -298,7 +298,7 @@ export class Worklist {
 
   #rows(tasks: LocalTasks, wallMs: number): ReadonlyMap<string, Row> {
     const rows = new Map<string, Row>();
-    for (const { facts } of tasks.all()) rows.set(`task/${facts.task}`, { kind: "task", ...facts });
+    for (const { facts } of tasks.all()) rows.set(`task/${facts.task}`, rowOf(facts));
     for (const [replica, row] of this.#noFits) {
       if (row.untilMs <= wallMs) this.#noFits.delete(replica);
       else rows.set(`no-fit/${replica}`, row);
@@ -330,6 +330,15 @@ export class Worklist {
       .some(({ facts }) => facts.state === "draining" || facts.state === "stopping");
     return moving ? Math.min(wakeAtMs, nowMs + transitionMs) : wakeAtMs;
   }
+}
+
+const rowsOf = new WeakMap<TaskFacts, Row>();
+
+/** One object for the same facts, so that what was encoded once is known again. */
+function rowOf(facts: TaskFacts): Row {
+  const row = rowsOf.get(facts) ?? { kind: "task" as const, ...facts };
+  rowsOf.set(facts, row);
+  return row;
 }
 
 /** Problems that another node may not have. */
