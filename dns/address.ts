@@ -39,11 +39,24 @@ export function isUnspecified(bytes: AddressBytes): boolean {
   return bytes.every((byte) => byte === 0);
 }
 
-/** "4.3.2.1.in-addr.arpa" or the 34 labels of ip6.arpa, without a final dot. */
-export function reverseName(bytes: AddressBytes): string {
-  if (bytes.length === 4) return `${[...bytes].reverse().join(".")}.in-addr.arpa`;
-  const nibbles = [...bytes].reverse().flatMap((byte) => [byte & 15, byte >> 4]);
-  return `${nibbles.map((nibble) => nibble.toString(16)).join(".")}.ip6.arpa`;
+/**
+ * The address that a reverse name stands for, as `formatAddress` writes it: of 4.3.2.1.in-addr.arpa
+ * or of the 34 labels of ip6.arpa, in lower case. Undefined for parts of them and anything else.
+ */
+export function readReverseName(labels: readonly string[]): string | undefined {
+  const digits = labels.slice(0, -2).reverse();
+  switch (labels.slice(-2).join(".")) {
+    case "in-addr.arpa": {
+      const bytes = parseIpv4(digits.join("."));
+      return bytes && formatAddress(bytes);
+    }
+    case "ip6.arpa": {
+      const isWhole = digits.length === 32 && digits.every((digit) => /^[0-9a-f]$/.test(digit));
+      return isWhole ? formatAddress(Buffer.from(digits.join(""), "hex")) : undefined;
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** "10.0.0.0/8", or an address alone. */

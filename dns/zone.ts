@@ -18,7 +18,13 @@ import type { NodeId, ServiceId } from "../model/ids.ts";
 import { serviceId, splitServiceId } from "../model/ids.ts";
 import type { Endpoint, RoutingTable, ServiceRoute } from "../model/routing.ts";
 import type { PortKey } from "../model/spec.ts";
-import { formatAddress, isLoopback, isUnspecified, parseAddress, reverseName } from "./address.ts";
+import {
+  formatAddress,
+  isLoopback,
+  isUnspecified,
+  parseAddress,
+  readReverseName,
+} from "./address.ts";
 import { recordType, type ZoneRecord, zoneName } from "./record.ts";
 import { wellKnownPort } from "./well-known-ports.ts";
 
@@ -56,11 +62,14 @@ type Index = {
   readonly namespaces: ReadonlySet<string>;
 };
 
+/** Tens of thousands, so nothing is made of an endpoint before it is asked for. */
+type ByAddress = ReadonlyMap<string, readonly { route: ServiceRoute; endpoint: Endpoint }[]>;
+
 export class Zone {
   readonly #table: RoutingTable;
   readonly #view: ZoneView;
   #index: Index | undefined;
-  #reverse: ReadonlyMap<string, ReadonlySet<string>> | undefined;
+  #byAddress: ByAddress | undefined;
 
   constructor(table: RoutingTable, view: ZoneView) {
     this.#table = table;
@@ -174,27 +183,14 @@ export class Zone {
 
   /** Addresses that are not ours are asked upstream, and so are all other types at ours. */
   #lookUpAddress(labels: readonly string[], type: number): Finding {
-    if (type !== recordType.PTR) return foreign;
-    this.#reverse ??= this.#buildReverse();
-    const targets = this.#reverse.get(labels.join("."));
-    if (targets === undefined) return foreign;
-    return present([...targets].map((target) => ({ kind: "PTR", target }) as const));
-  }
-
-  #buildReverse(): ReadonlyMap<string, ReadonlySet<string>> {
-    const reverse = new Map<string, Set<string>>();
-    for (const route of this.#table.services) {
-      for (const endpoint of route.endpoints) {
-        const bytes = parseAddress(endpoint.address);
-        const target = replicaName(endpoint, route);
-        // An address of a whole host is not a replica's.
-        if (bytes === undefined || target === undefined || isLoopback(bytes)) continue;
-        if (endpoint.draining || isUnspecified(bytes)) continue;
-        const name = reverseName(bytes);
-        reverse.set(name, (reverse.get(name) ?? new Set()).add(target));
-      }
-    }
-    return reverse;
+    const address = type === recordType.PTR ? readReverseName(labels) : undefined;
+    if (address === undefined) return foreign;
+    this.#byAddress ??= indexByAddress(this.#table);
+    const targets = this.#byAddress.get(address)?.flatMap(({ endpoint, route }) => {
+      return replicaName(endpoint, route) ?? [];
+    });
+    if (targets === undefined || targets.length === 0) return foreign;
+    return present([...new Set(targets)].map((target) => ({ kind: "PTR", target }) as const));
   }
 }
 
@@ -203,6 +199,28 @@ function indexOf({ services }: RoutingTable): Index {
     routes: new Map(services.map((route) => [route.service, route])),
     namespaces: new Set(["default", ...services.map((route) => namespaceOf(route.service))]),
   };
+}
+
+function indexByAddress({ services }: RoutingTable): ByAddress {
+  const index = new Map<string, { route: ServiceRoute; endpoint: Endpoint }[]>();
+  for (const route of services) {
+    for (const endpoint of route.endpoints) {
+      const address = reversible(endpoint);
+      if (address === undefined) continue;
+      const same = index.get(address);
+      if (same === undefined) index.set(address, [{ route, endpoint }]);
+      else same.push({ route, endpoint });
+    }
+  }
+  return index;
+}
+
+/** An address of a whole host is not a replica's. IPv4 is written in one way only. */
+function reversible({ address, draining }: Endpoint): string | undefined {
+  if (draining || address.startsWith("127.")) return undefined;
+  if (!address.includes(":")) return address;
+  const bytes = parseAddress(address);
+  return bytes === undefined || isLoopback(bytes) ? undefined : formatAddress(bytes);
 }
 
 function namespaceOf(service: ServiceId): string {

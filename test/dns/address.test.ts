@@ -8,7 +8,7 @@ import {
   isLoopback,
   parseAddress,
   parseNetwork,
-  reverseName,
+  readReverseName,
 } from "../../dns/address.ts";
 import { formatPlace, parsePlace, readResolvConf } from "../../dns/place.ts";
 
@@ -84,14 +84,30 @@ test("loopback is all of 127 and ::1", () => {
   }
 });
 
-test("reverse names are those of the RFCs", () => {
-  assert.equal(reverseName(Uint8Array.from([10, 1, 0, 52])), "52.0.1.10.in-addr.arpa");
+const reverse: [name: string, address: string | undefined][] = [
+  ["52.0.1.10.in-addr.arpa", "10.1.0.52"],
   // RFC 3596 section 2.5 has this very address.
-  assert.equal(
-    reverseName(parseAddress("4321:0:1:2:3:4:567:89ab") as Uint8Array),
+  [
     "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa",
-  );
-});
+    "4321:0:1:2:3:4:567:89ab",
+  ],
+  ["0.1.10.in-addr.arpa", undefined],
+  ["1.52.0.1.10.in-addr.arpa", undefined],
+  ["052.0.1.10.in-addr.arpa", undefined],
+  ["256.0.1.10.in-addr.arpa", undefined],
+  ["in-addr.arpa", undefined],
+  ["arpa", undefined],
+  ["1.ip6.arpa", undefined],
+  [`${"g.".repeat(32)}ip6.arpa`, undefined],
+  [`${"00.".repeat(16)}ip6.arpa`, undefined],
+  ["1.0.0.10.e164.arpa", undefined],
+];
+
+for (const [name, address] of reverse) {
+  test(`${name} stands for ${address ?? "no address"}`, () => {
+    assert.equal(readReverseName(name.split(".")), address);
+  });
+}
 
 const places: [text: string, place: string | undefined][] = [
   ["127.0.0.1:5353", "127.0.0.1:5353"],
