@@ -18,8 +18,15 @@ export type Count =
   | "dials"
   | "dialsFailed";
 
-/** And how many connections there are just now, to nodes and to guests. */
-export type Counts = Readonly<Record<Count | "connections", number>>;
+/** How many there are just now. */
+export type Gauges = {
+  /** To nodes and to guests. */
+  readonly connections: number;
+  /** Nodes with which a gossip stream is open. */
+  readonly gossipStreams: number;
+};
+
+export type Counts = Readonly<Record<Count, number>> & Gauges;
 
 export class Counters {
   readonly #counts: Record<Count, number> = {
@@ -40,7 +47,7 @@ export class Counters {
     this.#counts[count] += by;
   }
 
-  read(connections: number): Counts {
-    return { ...this.#counts, connections };
+  read(gauges: Gauges): Counts {
+    return { ...this.#counts, ...gauges };
   }
 }

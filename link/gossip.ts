@@ -87,7 +87,9 @@ export class Gossip {
     });
     this.#pubsub.addEventListener("gossipsub:message", ({ detail }) => {
       const from = detail.propagationSource.toString();
-      if (detail.msg.topic === topic && admission.isNode(from)) onFrame(from, detail.msg.data);
+      // A copy of its own: what comes is a view of the whole message that carried it.
+      const frame = new Uint8Array(detail.msg.data);
+      if (detail.msg.topic === topic && admission.isNode(from)) onFrame(from, frame);
     });
     await this.#pubsub.start();
     this.#pubsub.subscribe(topic);
@@ -106,6 +108,11 @@ export class Gossip {
   /** Nodes that a publication reaches, over others or directly. */
   reached(): ReadonlySet<string> {
     return new Set(this.#pubsub.getSubscribers(topic).map(String));
+  }
+
+  /** With how many nodes one is open. */
+  streams(): number {
+    return this.#pubsub.getPeers().length;
   }
 
   /** Best effort. */

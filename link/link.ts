@@ -11,7 +11,6 @@ import type { Connection } from "@libp2p/interface";
 import type { NodeId } from "../model/ids.ts";
 import { OperationError } from "../model/problem.ts";
 import type { Peer, Transport } from "../ports.ts";
-import type { Identity } from "../trust/identity.ts";
 import { guessAddresses } from "./addresses.ts";
 import { Admission, type Classify } from "./admission.ts";
 import { Connections } from "./connections.ts";
@@ -21,12 +20,15 @@ import { DialSchedule } from "./dial-schedule.ts";
 import { type Discovery, startDiscovery } from "./discovery.ts";
 import { Gossip } from "./gossip.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
+import { defaults, type LinkOptions } from "./link-options.ts";
 import { startListening } from "./listening.ts";
 import { OwnAddresses } from "./own-addresses.ts";
 import { Redialler } from "./redialler.ts";
 import { openProtocol, orAborted, reasonOf, serveProtocol } from "./stream-protocols.ts";
 import { type Guest, protocols, type Streams } from "./streams.ts";
 import { Traffic } from "./traffic.ts";
+
+export type { LinkOptions } from "./link-options.ts";
 
 export interface Link extends Transport, Streams {
   /** Multiaddrs without the peer id, best first, at most eight. Loopback only for want of others. */
@@ -39,35 +41,6 @@ export interface Link extends Transport, Streams {
   counts(): Counts;
   close(): Promise<void>;
 }
-
-export type LinkOptions = {
-  readonly identity: Identity;
-  /** 32 bytes: whoever has others completes no handshake. */
-  readonly secret: Uint8Array;
-  /** "/ip4/0.0.0.0/tcp/7946"; port 0 for any. */
-  readonly listen: readonly string[];
-  /** Look for peers on the LAN. */
-  readonly mdns: boolean;
-  log(event: string, detail: Readonly<Record<string, unknown>>): void;
-  /** As gossip/frames.ts has it. */
-  readonly frameBytesMax?: number;
-  /** What may wait for a peer that reads slowly. */
-  readonly queueBytesMax?: number;
-  /** Up to so many links a broadcast goes to each directly, beyond them by gossipsub. */
-  readonly directLinksMax?: number;
-  readonly nodesMax?: number;
-};
-
-/**
- * Sending to 64 peers costs the sender 7 ms and the mesh 12; gossipsub 2 ms a node, 120 in all. It
- * is the sender's burst that grows, so beyond this others share it.
- */
-const defaults = {
-  frameBytesMax: 512 * 1024,
-  queueBytesMax: 2 * 1024 * 1024,
-  directLinksMax: 64,
-  nodesMax: 1_000,
-};
 
 /** The pulse of everything that no event tells of, ms. */
 const tendMs = 1_000;
@@ -292,7 +265,8 @@ class Libp2pLink implements Link {
   }
 
   counts(): Counts {
-    return this.#counters.read(this.#node.libp2p.getConnections().length);
+    const connections = this.#node.libp2p.getConnections().length;
+    return this.#counters.read({ connections, gossipStreams: this.#gossip.streams() });
   }
 
   /** Streams are reset, not ended: what was cut off must not pass for whole. */
