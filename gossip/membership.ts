@@ -68,6 +68,8 @@ const unheardMs = 1_000;
 const expectedMs = 10_000;
 /** Members that went down within this time went "at once", ms. */
 const freezeMs = 60_000;
+/** Fewer to watch than this, and a node's own observers are watched as well. */
+const watchedMin = 3;
 /** Probing more than this at once would itself be a load; far more than a rack. */
 const probesMax = 256;
 
@@ -147,13 +149,17 @@ export class Membership {
     const present = others.filter(({ node }) => !this.#isDown(node)).map(({ node }) => node);
     present.push(this.#self);
     if (!this.#observers.isFor(present)) this.#observers = new Observers(present);
-    const duties = others
-      .map(({ node }) => node)
-      .filter((node) => this.#observers.of(node).has(this.#self));
-    const gone = duties.filter((node) => this.#evidence.isGone(node)).length;
-    const isLost = gone >= 2 && gone * 2 > duties.length;
+    const watched = new Set(
+      others.map(({ node }) => node).filter((node) => this.#observers.of(node).has(this.#self)),
+    );
+    // Whoever has little to watch could not tell that it is cut off.
+    if (watched.size < watchedMin) {
+      for (const node of this.#observers.of(this.#self)) watched.add(node);
+    }
+    const gone = [...watched].filter((node) => this.#evidence.isGone(node)).length;
+    const isLost = gone >= 2 && gone * 2 > watched.size;
     if (isLost && nowMs >= this.#distrustUntilMs) this.#distrustUntilMs = nowMs + distrustMs;
-    const probe = new Set(duties);
+    const probe = new Set(watched);
     for (const { node } of others) {
       if (isLost ? probe.size < probesMax : this.#evidence.isAccusing(node)) probe.add(node);
     }

@@ -56,6 +56,7 @@ export class Agent {
   readonly #worklist: Worklist;
   readonly #rttMs = new Map<NodeId, number>();
   #facts: NodeFacts;
+  #own: { readonly of: NodeFacts; readonly key: string; readonly row: Row } | undefined;
   #dnsAddress: string;
   #engineProblems: readonly Problem[];
   #routeProblems: readonly Problem[] = [];
@@ -288,8 +289,8 @@ export class Agent {
     this.#lateMs = 0;
     const { incarnation } = membership;
     // First, because what this node should run depends on what it says it can.
-    const facts: Row = { kind: "node", ...this.#ownFacts(moment) };
-    this.store.amend(new Map([["node", facts]]), { wallMs: moment.wallMs, incarnation });
+    const rows = new Map([["node", this.#ownRow(moment)]]);
+    this.store.amend(rows, { wallMs: moment.wallMs, incarnation });
     const desired = this.#look(moment);
     const work = this.#worklist.work({
       desired,
@@ -338,12 +339,16 @@ export class Agent {
     this.store.amend(changes, { wallMs: moment.wallMs, incarnation });
   }
 
-  #ownFacts(moment: Moment): NodeFacts {
-    const usable = this.#facts.engines.filter((engine) =>
-      this.#tasks.isUsable(engine, moment.monotonicMs),
-    );
-    const ailments = this.#problems().map(({ code }) => code);
-    return { ...this.#facts, engines: usable, ailments: [...new Set(ailments)].sort() };
+  /** One object while nothing changed. */
+  #ownRow({ monotonicMs }: Moment): Row {
+    const ofAll = this.#facts;
+    const engines = ofAll.engines.filter((engine) => this.#tasks.isUsable(engine, monotonicMs));
+    const ailments = [...new Set(this.#problems().map(({ code }) => code))].sort();
+    const key = `${engines.join()} ${ailments.join()}`;
+    if (this.#own?.of !== ofAll || this.#own.key !== key) {
+      this.#own = { of: ofAll, key, row: { kind: "node", ...ofAll, engines, ailments } };
+    }
+    return this.#own.row;
   }
 
   /** Own tasks as they stand, for the doors that serve people. */
