@@ -38,7 +38,8 @@ async function run({ command, input, target }: NonNullable<typeof chosen>): Prom
     return (await perform(command.run(input), world)) ?? 0;
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
-    for (const problem of error.problems) world?.terminal.note(explain(problem));
+    // Two documents of one deploy may be refused for one reason.
+    for (const line of new Set(error.problems.map(explain))) world?.terminal.note(line);
     return isSlip(error.problems) ? 2 : 1;
   } finally {
     await world?.close();

@@ -85,6 +85,12 @@ function at(problem: { file: string; line: number }): string {
   return problem.line > 0 ? `${problem.file}:${problem.line}: ` : `${problem.file}: `;
 }
 
+/** How a person comes by a role; nodes get theirs when they join. */
+function inviteHint(role: string): string {
+  if (role === "peer" || role === "runner") return "";
+  return ` (an admin runs \`shoal invite --role ${role}\`, then here: \`shoal context add NAME TOKEN\`)`;
+}
+
 const sentences: Sentences = {
   "yaml-malformed": (p) => `${at(p)}this is not YAML: ${p.detail}`,
   "key-unknown": (p) =>
@@ -143,7 +149,8 @@ const sentences: Sentences = {
     `${p.writer} stamps its writes ${p.aheadMs} ms ahead of now: they are held back until its clock is set`,
   "dns-not-listening": (p) =>
     `DNS is not answered at ${p.address} (${p.detail}): it is tried again every second`,
-  "not-authorised": (p) => `${p.principal} may not do this: it needs the role ${p.needs}`,
+  "not-authorised": (p) =>
+    `${p.principal} may not do this: it needs the role ${p.needs}${inviteHint(p.needs)}`,
   "key-refused": (p) => `${p.address} refuses this key: ${p.detail}`,
   "signature-invalid": (p) => `a signature does not fit: ${p.detail}`,
   "request-expired": (p) =>

@@ -8,6 +8,7 @@ import { Bed, onHosts } from "./bed.ts";
 import type { Host } from "./host.ts";
 import { Load } from "./load.ts";
 import { BedMesh } from "./mesh.ts";
+import { Operator } from "./operator.ts";
 
 const bed = new Bed();
 let mesh: BedMesh;
@@ -195,10 +196,12 @@ describe("failures of real hosts", onHosts, () => {
 });
 
 describe("a mesh of two real hosts", onHosts, () => {
+  let operator: Operator;
   before(
     async () => {
       await bed.up(2);
       mesh = await BedMesh.form(bed);
+      operator = await Operator.invite(mesh);
     },
     { timeout: 240_000 },
   );
@@ -208,12 +211,12 @@ describe("a mesh of two real hosts", onHosts, () => {
     test(`the survivor of host ${victim} takes a deploy and runs all of it`, async () => {
       const survivor = bed.host(3 - victim);
       await bed.host(victim).cutPower();
-      await mesh.shoal(survivor, ["deploy", "-f", "-"], compose);
+      await operator.shoal(["deploy", "-f", "-"], { via: survivor, input: compose });
       assert.equal((await serving(survivor)).length, replicas);
       const back = await bed.reboot(victim);
       await mesh.startAgent(back);
       await mesh.untilWhole();
-      await mesh.shoal(survivor, ["stack", "rm", "--yes", "shop"]);
+      await operator.shoal(["stack", "rm", "--yes", "shop"], { via: survivor });
       await until(async () => (await serving(back)).length === 0, settledMsMax, "an empty mesh");
     });
   }
