@@ -82,12 +82,13 @@ export class Checks {
 
   #judgeLeaving(host: SimHost, agent: Agent, facts: TaskFacts, record: TaskRecord): void {
     this.#mesh.trace.say(host.name, `takes ${facts.task} out: ${facts.reason ?? ""}`);
-    if (isWished(host, agent, record)) return;
+    record.wished = isWished(host, agent, record);
+    if (record.wished) return;
     const others = this.#ledger.of(facts.replica).filter((other) => other !== record);
     if (others.some(serves)) return;
     const sinceMs = this.#mesh.world.nowMs() - this.#bounds.staleMs;
     const lately = others.filter((other) => other.servedAtMs >= sinceMs);
-    if (lately.some((other) => !other.leaving)) return;
+    if (lately.some((other) => !other.leaving || other.wished)) return;
     const gaveWay = lately.map(({ task }) => task).join(", ");
     const why = gaveWay === "" ? "nothing else serves it" : `${gaveWay} gave way as well`;
     this.fail(host.name, `takes ${facts.task} out of service although ${why}`);

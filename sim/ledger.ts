@@ -19,6 +19,8 @@ export type TaskRecord = {
   ready: boolean;
   /** Its agent takes it out of service, or has it stopped. */
   leaving: boolean;
+  /** An operator's word made it leave. */
+  wished: boolean;
   /** When it was in service last, virtual ms; 0 when it never was. */
   servedAtMs: number;
 };
@@ -45,6 +47,7 @@ export class Ledger {
       state: "preparing",
       ready: false,
       leaving: false,
+      wished: false,
       servedAtMs: 0,
     };
     this.#tasks.set(task, record);

@@ -9,7 +9,7 @@ import type { SpecDocument } from "../model/documents.ts";
 import type { NodeId, ServiceId } from "../model/ids.ts";
 import { serviceId } from "../model/ids.ts";
 import { keyOf } from "../model/parse.ts";
-import type { Desired } from "../node/desired.ts";
+import type { Desired, WantedService } from "../node/desired.ts";
 import { signSpec } from "../trust/authoring.ts";
 import { verify } from "../trust/identity.ts";
 import type { SimHost } from "./host.ts";
@@ -115,9 +115,8 @@ export class Operators {
       if (host === undefined || policy.availability === "active") continue;
       this.#setAvailability(node, host.name, "active");
     }
-    for (const { service, spec } of services) {
-      const { BROKEN, ...env } = spec.workload.env;
-      if (BROKEN === undefined) continue;
+    for (const { service, spec } of services.filter(isUnfit)) {
+      const { BROKEN: _, ...env } = spec.workload.env;
       const workload = { ...spec.workload, env: { ...env, VERSION: `${env["VERSION"]}, mended` } };
       const document: SpecDocument = { kind: "service", spec: { ...spec, workload } };
       this.#write([document], [], `mends ${service}`);
@@ -162,4 +161,9 @@ export class Operators {
     const running = this.#mesh.running();
     return running.length === 0 ? undefined : this.#random.pick(running);
   }
+}
+
+/** Only a new revision gets it going: what is wanted never comes up, or too much of it failed. */
+export function isUnfit({ spec, rollout }: WantedService): boolean {
+  return spec.workload.env["BROKEN"] === "yes" || rollout.status.state === "paused";
 }

@@ -10,7 +10,7 @@ import type { Desired } from "../node/desired.ts";
 import type { Checks } from "./checks.ts";
 import { type Ledger, serves } from "./ledger.ts";
 import type { SimMesh } from "./mesh.ts";
-import type { Operators, Written } from "./operators.ts";
+import { isUnfit, type Operators, type Written } from "./operators.ts";
 
 /** How long each may take after healing, virtual ms. */
 export const recoveryBounds = { membersMs: 10_000, digestsMs: 20_000, wholeMs: 60_000 };
@@ -52,7 +52,7 @@ export class Recovery {
 
   #unsettled(): string | undefined {
     const { services, members } = this.#desired();
-    const broken = services.filter(({ spec }) => spec.workload.env["BROKEN"] === "yes");
+    const broken = services.filter(isUnfit);
     const drained = members.filter(({ policy }) => policy.availability !== "active");
     if (broken.length + drained.length === 0) return undefined;
     return `${broken.length} broken services, ${drained.length} drained nodes`;
@@ -99,15 +99,19 @@ export class Recovery {
   }
 
   #missing(): string | undefined {
-    return this.#unlike(this.#desired()) ?? this.#strangers() ?? this.#unrouted();
+    const desired = this.#desired();
+    const paused = desired.services.find(isUnfit);
+    if (paused !== undefined) {
+      this.#operators.settle(desired);
+      return `the update of ${paused.service} is paused: ${paused.rollout.status.message}`;
+    }
+    return this.#unlike(desired) ?? this.#strangers() ?? this.#unrouted();
   }
 
   /** Wanted against what engines run. */
   #unlike({ services }: Desired): string | undefined {
     const wanted = new Map<ReplicaId, string>();
-    for (const { service, slots, rollout } of services) {
-      const { state, message } = rollout.status;
-      if (state === "paused") return `the update of ${service} is paused: ${message}`;
+    for (const { slots, rollout } of services) {
       for (const replica of slots) wanted.set(replica, rollout.revision);
     }
     const running = new Map<ReplicaId, TaskId>();
