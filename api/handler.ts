@@ -98,7 +98,8 @@ export class Handler {
   /** The signal of the request, aborted as well when the caller may no longer do this. */
   #guard(name: RouteName, caller: Caller, signal: AbortSignal): AbortSignal {
     const { kind, role } = routes[name];
-    if (kind === "answer" || caller.origin.kind === "local") return signal;
+    // A signal that has fallen already tells nobody: there would be no unsubscribing.
+    if (kind === "answer" || caller.origin.kind === "local" || signal.aborted) return signal;
     const guard = new AbortController();
     const unsubscribe = this.#backend.onView(() => {
       const problem = forbid(caller, role, this.#backend.trustView());

@@ -134,20 +134,19 @@ class Follower {
   }
 
   async *lines(): AsyncGenerator<LogItem> {
-    const end = (): void => this.#channel.end();
-    this.#signal.addEventListener("abort", end);
     void this.#watch();
     try {
       yield* this.#channel;
     } finally {
       this.#stop.abort();
-      this.#signal.removeEventListener("abort", end);
     }
   }
 
+  /** Ends with the signal, and the channel with it. */
   async #watch(): Promise<void> {
     try {
       for await (const view of this.#sources.feed.changes(this.#signal)) this.#attach(view);
+      this.#channel.end();
     } catch (error) {
       this.#channel.end(error);
     }

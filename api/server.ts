@@ -29,15 +29,22 @@ export type ApiServerOptions = {
   onBug(error: unknown): void;
 };
 
+type Connection = {
+  readonly origin: Origin;
+  /** Aborted when the client has gone, or when the agent stops: then with the reason. */
+  readonly gone: AbortController;
+  /** Requests that are not answered yet. */
+  underWay: number;
+};
+
 export class ApiServer {
   readonly #handler: Handler;
   readonly #limits: Limits;
   readonly #onBug: (error: unknown) => void;
   readonly #server: Server;
   readonly #bodies: Bodies;
-  readonly #origins = new Map<Duplex, Origin>();
-  readonly #requests = new WeakMap<Duplex, number>();
-  readonly #closing = new AbortController();
+  readonly #connections = new Map<Duplex, Connection>();
+  #isClosing = false;
   #dropped = 0;
 
   /** Resolves when the socket takes requests; it is there before anybody is told of it. */
@@ -59,22 +66,23 @@ export class ApiServer {
   /** A stream of the API's protocol over a link. `from` is the other side's peer id. */
   accept(stream: Duplex, from: string): void {
     const { connectionsMax, connectionsOfPeerMax } = this.#limits;
-    const links = [...this.#origins.values()].filter(({ kind }) => kind === "link");
-    const ofPeer = links.filter((origin) => origin.kind === "link" && origin.from === from);
+    const origins = [...this.#connections.values()].map(({ origin }) => origin);
+    const links = origins.filter((origin) => origin.kind === "link");
+    const ofPeer = links.filter((origin) => origin.from === from);
     const isFull = links.length >= connectionsMax || ofPeer.length >= connectionsOfPeerMax;
-    if (isFull || this.#closing.signal.aborted) {
+    if (isFull || this.#isClosing) {
       this.#dropped++;
       stream.on("error", () => undefined);
       stream.destroy();
       return;
     }
-    this.#origins.set(stream, { kind: "link", from });
+    this.#meet(stream, { kind: "link", from });
     this.#server.emit("connection", stream);
   }
 
   counters(): Readonly<Record<string, number>> {
     return {
-      "api-connections": this.#origins.size,
+      "api-connections": this.#connections.size,
       "api-connections-dropped": this.#dropped,
       "api-body-bytes": this.#bodies.bytes,
     };
@@ -82,13 +90,14 @@ export class ApiServer {
 
   /** Ends streams with a word to their readers, lets short answers finish, then cuts off. */
   async close(): Promise<void> {
-    const detail = "the agent is stopping";
-    this.#closing.abort(new OperationError({ code: "overloaded", detail }));
+    this.#isClosing = true;
+    const stopping = new OperationError({ code: "overloaded", detail: "the agent is stopping" });
+    for (const { gone } of this.#connections.values()) gone.abort(stopping);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const deadline = performance.now() + this.#limits.closeMs;
     this.#server.closeIdleConnections();
-    while (this.#origins.size > 0 && performance.now() < deadline) await sleep(10);
-    for (const stream of this.#origins.keys()) stream.destroy();
+    while (this.#connections.size > 0 && performance.now() < deadline) await sleep(10);
+    for (const stream of this.#connections.keys()) stream.destroy();
     await closed;
   }
 
@@ -106,7 +115,8 @@ export class ApiServer {
     server.maxConnections = connectionsMax;
     server.maxHeadersCount = 64;
     server.on("drop", () => this.#dropped++);
-    server.on("connection", (stream: Duplex) => this.#meet(stream));
+    // Those of links were met before.
+    server.on("connection", (stream: Duplex) => this.#meet(stream, { kind: "local" }));
     server.on("request", (request, response) => void this.#serve(request, response));
     server.on("upgrade", (request, stream, head) => void this.#upgrade(request, stream, head));
     server.on("clientError", (error: NodeJS.ErrnoException, stream) => {
@@ -115,28 +125,34 @@ export class ApiServer {
     return server;
   }
 
-  #meet(stream: Duplex): void {
-    if (!this.#origins.has(stream)) this.#origins.set(stream, { kind: "local" });
+  #meet(stream: Duplex, origin: Origin): void {
+    if (this.#connections.has(stream) || stream.destroyed) return;
+    const gone = new AbortController();
+    this.#connections.set(stream, { origin, gone, underWay: 0 });
     stream.on("error", () => undefined);
-    stream.once("close", () => this.#origins.delete(stream));
+    stream.once("close", () => {
+      this.#connections.delete(stream);
+      gone.abort();
+    });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = new AbortController();
-    const stream = request.socket;
-    const underWay = (this.#requests.get(stream) ?? 0) + 1;
-    this.#requests.set(stream, underWay);
+    const connection = this.#connections.get(request.socket);
+    // What was read of a connection that is gone already is nobody's question.
+    if (connection === undefined) return void response.destroy();
+    const { gone, origin } = connection;
+    const answered = new AbortController();
+    connection.underWay++;
     response.on("error", () => undefined);
     response.once("close", () => {
-      this.#requests.set(stream, (this.#requests.get(stream) ?? 1) - 1);
-      gone.abort();
+      connection.underWay--;
+      answered.abort();
     });
-    const origin = this.#origins.get(stream);
     // Over links each request has its own stream; nothing would time an idle one out.
-    if (origin?.kind === "link") response.shouldKeepAlive = false;
-    const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
+    if (origin.kind === "link") response.shouldKeepAlive = false;
+    const signal = AbortSignal.any([gone.signal, answered.signal]);
     try {
-      if (underWay > this.#limits.requestsOfConnectionMax) throw tooMany();
+      if (connection.underWay > this.#limits.requestsOfConnectionMax) throw tooMany();
       const answer = await this.#ask(request, origin, signal);
       if (answer.kind === "lines") await sendLines(response, answer.lines, this.#limits);
       else if (answer.kind === "answer") await sendAnswer(request, response, answer);
@@ -147,17 +163,16 @@ export class ApiServer {
   }
 
   async #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
-    const gone = new AbortController();
-    stream.once("close", () => gone.abort());
+    const connection = this.#connections.get(stream);
+    if (connection === undefined) return void stream.destroy();
     if (head.length > 0) stream.unshift(head);
-    const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
-    const origin = this.#origins.get(stream);
+    const { origin, gone } = connection;
     try {
       const answer = await this.#handler.handle(
-        toRequest(request, origin, readSessionBody(request), signal),
+        toRequest(request, origin, readSessionBody(request), gone.signal),
       );
       if (answer.kind !== "session") return refuseRaw(stream, answer);
-      if (signal.aborted) return answer.abandon();
+      if (gone.signal.aborted) return answer.abandon();
       acceptSession(stream);
       await answer.run(stream);
     } catch (error) {
@@ -165,11 +180,7 @@ export class ApiServer {
     }
   }
 
-  async #ask(
-    request: IncomingMessage,
-    origin: Origin | undefined,
-    signal: AbortSignal,
-  ): Promise<Answer> {
+  async #ask(request: IncomingMessage, origin: Origin, signal: AbortSignal): Promise<Answer> {
     const { method = "", url = "" } = request;
     const name = findRoute(method, url);
     if (name === undefined) throw unknownRoute(method, url);
@@ -198,14 +209,13 @@ function isSession(method: string | undefined, url: string | undefined): boolean
 
 function toRequest(
   request: IncomingMessage,
-  origin: Origin | undefined,
+  origin: Origin,
   body: Uint8Array,
   signal: AbortSignal,
 ): ApiRequest {
   const { method = "", url = "", headers } = request;
   return {
-    // A stream that is gone already has no rights.
-    origin: origin ?? { kind: "link", from: "" },
+    origin,
     method,
     path: url,
     authorization: headers.authorization,

@@ -20,7 +20,7 @@ test("a reader that comes again gets each line once, wherever it left off", () =
       const read: number[] = [];
       // Three visits; each is cut off somewhere, the last reads to the end.
       for (const stop of [first % (lines.length + 1), second % (lines.length + 1), lines.length]) {
-        const cursor = cursors.positions()["t"];
+        const cursor = cursors.positions().t;
         const isNew = newLines(cursor);
         lines.forEach((line, index) => {
           if (line.atMs < (cursor?.atMs ?? 0) || index >= stop || !isNew(line)) return;
@@ -50,5 +50,5 @@ test("a reader remembers the tasks that wrote last, and not without bound", () =
   }
   const positions = cursors.positions();
   assert.equal(Object.keys(positions).length, cursorsMax);
-  assert.equal(positions["old"], undefined);
+  assert.equal(positions.old, undefined);
 });
