@@ -1,7 +1,7 @@
 /**
  * Sealed envelopes: a payload, who signed it, and the signature over a context and the payload's
- * bytes as they travelled. The bytes are kept and relayed as they came, so that fields a reader
- * does not know survive it and the signature stays good.
+ * bytes as they travelled. The bytes are kept and relayed as they came, so that fields of the
+ * payload that a reader does not know survive it and the signature stays good.
  */
 
 import { decode, documentBytesMax, encode } from "./codec.ts";
@@ -34,7 +34,9 @@ export function open(
 ): Opened | undefined {
   const envelope = decode(bytes, bytesMax);
   if (!isRecord(envelope)) return undefined;
-  const { payload: payloadBytes, signature, signer } = envelope;
+  // Nobody signed the envelope itself: with room for more a relay could make many of one.
+  const { payload: payloadBytes, signature, signer, ...more } = envelope;
+  if (Object.keys(more).length > 0) return undefined;
   if (!(payloadBytes instanceof Uint8Array) || !(signature instanceof Uint8Array)) return undefined;
   if (typeof signer !== "string" || signer.length > 128) return undefined;
   const payload = decode(payloadBytes, bytesMax);
