@@ -148,11 +148,12 @@ export class ProbeWatch {
     return true;
   }
 
-  /** We were not looking: rounds on their way get their time anew. */
+  /** We were not looking: rounds on their way may still be answered, and are no misses if not. */
   forgive(nowMs: number): void {
+    this.#roundDueMs = Math.min(this.#roundDueMs, nowMs);
     for (const round of this.#rounds) {
       if (round.missed) continue;
-      round.deadlineMs = Math.max(round.deadlineMs, nowMs + this.#times.timeoutMinMs);
+      round.deadlineMs = Number.POSITIVE_INFINITY;
       round.timed = false;
     }
   }

@@ -29,7 +29,7 @@ export class ProbeBench {
   readonly verdicts: (ProbeVerdict & { readonly atMs: number })[] = [];
   nowMs = 0;
   reply: Reply;
-  /** Until then this machine is stalled: nothing is handled, answers queue. */
+  /** Until then this machine is stalled: nothing is handled, answers queue, or are lost. */
   #stalledUntilMs = 0;
   #queue: Due[] = [];
 
@@ -46,8 +46,10 @@ export class ProbeBench {
     this.on({ kind: "hasten", node: node as NodeId });
   }
 
-  stall(forMs: number): void {
+  stall(forMs: number, answers: "queue" | "lost" = "queue"): void {
     this.#stalledUntilMs = this.nowMs + forMs;
+    if (answers === "queue") return;
+    this.#queue = this.#queue.filter(({ atMs }) => atMs > this.#stalledUntilMs);
   }
 
   on(event: Parameters<ProbeSchedule["on"]>[0]): boolean {

@@ -107,14 +107,15 @@ test("no stall of our own makes others unreachable, however long", () => {
         minLength: 1,
         maxLength: 8,
       }),
+      fc.constantFrom("queue" as const, "lost" as const),
       fc.nat(1_000),
-      (naps, seed) => {
+      (naps, answers, seed) => {
         const bench = new ProbeBench(answersIn(40), seed);
         bench.observe(target("a"), target("b"));
         bench.run(1_000);
         for (const [pauseMs, napMs] of naps) {
           bench.run(pauseMs);
-          bench.stall(napMs);
+          bench.stall(napMs, answers);
           bench.run(napMs);
         }
         bench.run(1_000);
@@ -127,7 +128,20 @@ test("no stall of our own makes others unreachable, however long", () => {
   );
 });
 
-test("answers lost while we slept are no misses, and a death meanwhile is still seen", () => {
+test("a nap after each probe, with every answer lost, is no reason to give a member up", () => {
+  const bench = new ProbeBench(answersIn(40));
+  bench.observe(target("a"));
+  bench.run(1_000);
+  for (let nap = 0; nap < 20; nap++) {
+    const sent = bench.sends.length;
+    bench.stall(600, "lost");
+    bench.run(600);
+    assert.ok(bench.sends.length > sent, "probed on waking");
+  }
+  assert.equal(bench.story(), "a reachable");
+});
+
+test("a death while we slept is seen after waking", () => {
   const bench = new ProbeBench((_, nowMs) => (nowMs < 1_000 ? { afterMs: 2 } : undefined));
   bench.observe(target("a"));
   bench.run(1_300);

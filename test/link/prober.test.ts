@@ -138,18 +138,18 @@ test("a member whose main thread is blocked answers as fast as ever, and is hung
 });
 
 test("a blocked main thread of our own finds the newest verdict of each, not all of them", async () => {
-  const refreshMs = 20;
-  const times = { ...probeTimes, intervalMs: 20, refreshMs };
+  const times = { ...probeTimes, intervalMs: 10, refreshMs: 20 };
   const near = await startNode("near", { times });
   const far = await startNode("far");
   near.prober.observe([far.target()]);
   await near.says("reachable");
   const before = near.verdicts.length;
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
-  const woke = performance.now();
-  await until(() => near.verdicts.length > before + 2, 2_000, "verdicts going on");
-  const queued = near.verdicts.slice(before).filter(({ atMs }) => atMs - woke < refreshMs / 2);
-  assert.ok(queued.length <= 2, `${queued.length} verdicts at once`);
+  // Some eighty verdicts fall due meanwhile.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
+  const wokeMs = performance.now();
+  await until(() => performance.now() - wokeMs > 200, 5_000);
+  const later = near.verdicts.slice(before);
+  assert.ok(later.length > 0 && later.length < 30, `${later.length} verdicts`);
 });
 
 test("a node of another mesh is unreachable, and answers nothing", async () => {
