@@ -28,6 +28,7 @@ import { LocalTasks } from "./local-tasks.ts";
 import { readNode } from "./mesh-facts.ts";
 import { Neighbours } from "./neighbours.ts";
 import { claimPorts } from "./routing.ts";
+import { SyncPace } from "./sync-pace.ts";
 import { buildView } from "./view.ts";
 import { Worklist } from "./worklist.ts";
 import { judgeWrite } from "./write-check.ts";
@@ -52,6 +53,7 @@ export class Agent {
   readonly #config: Config;
   readonly #membership: Membership;
   readonly #neighbours: Neighbours;
+  readonly #pace: SyncPace;
   readonly #tasks: LocalTasks;
   readonly #worklist: Worklist;
   readonly #rttMs = new Map<NodeId, number>();
@@ -75,7 +77,8 @@ export class Agent {
     const { mesh, signer, verify, loaded } = options;
     this.store = new Store({ mesh, self: signer, verify, ...(loaded ? { loaded } : {}) });
     this.#membership = new Membership({ self: this.self });
-    this.#neighbours = new Neighbours(this.self, options.config);
+    this.#neighbours = new Neighbours(this.self);
+    this.#pace = new SyncPace(options.config);
     this.#tasks = new LocalTasks(options.config);
     const placer = new Placer();
     this.#worklist = new Worklist(this.self, options.config, (input) => placer.place(input));
@@ -155,14 +158,14 @@ export class Agent {
     return [
       ...this.#reconcile(moment),
       ...this.#soon("idle", this.#config.idleReconcileMs),
-      ...this.#soon("sync", 100 + (moment.dice % this.#config.syncMinMs)),
+      ...this.#soon("sync", this.#pace.first(moment)),
     ];
   }
 
   #receive(from: NodeId, frame: Uint8Array, moment: Moment): Effect[] {
     const { replies, touched } = this.store.receive(from, frame, moment);
     const effects: Effect[] = replies.map((reply) => ({ kind: "send", to: from, frame: reply }));
-    return [...effects, ...this.#follow(touched)];
+    return [...effects, ...this.#follow(touched, moment)];
   }
 
   #changeLink(node: NodeId, state: "up" | "down", moment: Moment): Effect[] {
@@ -176,8 +179,14 @@ export class Agent {
 
   #judge(verdict: ProbeVerdict, moment: Moment): Effect[] {
     this.#rttMs.set(verdict.node, verdict.rttMs);
+    const { node, state } = verdict;
+    const before = this.#membership.statuses().get(node)?.status ?? "alive";
     const isNews = this.#membership.observe(verdict, moment.monotonicMs);
-    return isNews ? this.#reconcile(moment) : [];
+    if (!isNews) return [];
+    // What was said while it could not be reached is lost, even if the link never noticed.
+    const isBack = state === "reachable" && before !== "alive";
+    const greeting: Effect = { kind: "send", to: node, frame: this.store.greet(moment) };
+    return [...(isBack ? [greeting] : []), ...this.#reconcile(moment)];
   }
 
   #learn(facts: OwnFacts, dnsAddress: string | undefined): Effect[] {
@@ -248,6 +257,7 @@ export class Agent {
     return [
       ...(writes.length > 0 ? [{ kind: "store", writes, request: undefined } as const] : []),
       ...frames.map((frame): Effect => ({ kind: "broadcast", frame })),
+      ...(frames.length > 0 ? this.#stir(moment) : []),
     ];
   }
 
@@ -256,17 +266,23 @@ export class Agent {
     const desired = this.#look(moment);
     const targets = this.#neighbours.syncTargets(desired.members, moment.dice);
     const frame = this.store.greet(moment);
-    const behindMs = this.store.convergedAgoMs(moment);
-    const delayMs = this.#neighbours.nextSyncMs(behindMs, moment.dice);
+    const delayMs = this.#pace.next(this.store.convergedAgoMs(moment), moment);
     return [
       ...targets.map((to): Effect => ({ kind: "send", to, frame })),
       ...this.#soon("sync", delayMs),
     ];
   }
 
-  #follow(touched: Touched): Effect[] {
+  /** News may not have reached everyone: compare with somebody soon. */
+  #stir(moment: Moment): Effect[] {
+    const delayMs = this.#pace.stir(moment);
+    return delayMs === undefined ? [] : [{ kind: "set-timer", timer: "sync", delayMs }];
+  }
+
+  #follow(touched: Touched, moment: Moment): Effect[] {
     if (touched.nodes.size === 0 && touched.keys.size === 0 && !touched.trust) return [];
     return [
+      ...this.#stir(moment),
       ...this.#soon("reconcile", this.#config.reconcileMs),
       ...this.#soon("flush", this.#config.flushMs),
     ];

@@ -8,7 +8,6 @@ import type { Store } from "../gossip/store.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
 import type { Peer, ProbeTarget } from "../ports.ts";
-import type { Config } from "./config.ts";
 import type { Desired, Member } from "./desired.ts";
 import type { Effect } from "./effects.ts";
 import { readNode } from "./mesh-facts.ts";
@@ -17,18 +16,14 @@ export type Judgement = MembershipResult & { readonly changed: boolean };
 
 export class Neighbours {
   readonly #self: NodeId;
-  readonly #config: Config;
   readonly #linked = new Set<NodeId>();
   readonly #sent = new Map<Effect["kind"], string>();
-  #syncMs: number;
   #lastAccused = "";
   #probe: ReadonlySet<NodeId> = new Set();
   #downBefore = new Set<NodeId>();
 
-  constructor(self: NodeId, config: Config) {
+  constructor(self: NodeId) {
     this.#self = self;
-    this.#config = config;
-    this.#syncMs = config.syncMinMs;
   }
 
   linked(): ReadonlySet<NodeId> {
@@ -98,14 +93,6 @@ export class Neighbours {
     const down = others.filter(({ node, status }) => status === "down" && !this.#linked.has(node));
     const picks = [pick(linked, dice), pick(down, dice >>> 8)];
     return picks.filter((member) => member !== undefined).map(({ node }) => node);
-  }
-
-  /** Sooner while states differ, rarer while they are equal; jittered by a quarter. */
-  nextSyncMs(convergedAgoMs: number, dice: number): number {
-    const equal = convergedAgoMs <= 2 * this.#syncMs;
-    const { syncMinMs, syncMaxMs } = this.#config;
-    this.#syncMs = equal ? Math.min(this.#syncMs * 1.5, syncMaxMs) : syncMinMs;
-    return Math.round(this.#syncMs * (0.75 + (dice % 512) / 1024));
   }
 }
 
