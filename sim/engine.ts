@@ -162,10 +162,10 @@ export class SimEngine implements Engine {
 
 /** A revision that never comes up: what a bad deploy looks like. */
 function isBroken(order: StartOrder): boolean {
-  return order.spec.workload.env["BROKEN"] === "yes";
+  return order.spec.workload.env.BROKEN === "yes";
 }
 
 /** A command that this one host does not have. */
 function isImpossible(order: StartOrder, node: NodeId | undefined): boolean {
-  return order.spec.workload.env["IMPOSSIBLE_ON"] === node;
+  return order.spec.workload.env.IMPOSSIBLE_ON === node;
 }

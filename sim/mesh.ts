@@ -50,7 +50,8 @@ export class SimMesh {
   readonly #options: MeshOptions;
   readonly #watch: MeshWatch;
   readonly #facts: Uint8Array[] = [];
-  #hosts = 0;
+  /** The founder's genesis admits the first. */
+  #admitted = 1;
 
   constructor(options: MeshOptions, world: World, watch: MeshWatch, trace: Trace) {
     this.world = world;
@@ -72,8 +73,10 @@ export class SimMesh {
     });
     this.id = genesis.mesh;
     this.#facts.push(...genesis.facts);
-    for (let index = 1; index < options.nodes; index++) this.#facts.push(this.#admit(index + 1));
-    for (let index = 0; index < options.nodes; index++) this.addHost().powerOn();
+    while (this.#admitted < options.nodes) this.#facts.push(this.admitNext().fact);
+    for (let number = 1; number <= options.nodes; number++) {
+      this.addHost(number, this.#facts).powerOn();
+    }
   }
 
   running(): SimHost[] {
@@ -84,14 +87,16 @@ export class SimMesh {
     return this.hosts.find((host) => host.node === node);
   }
 
-  /** An admin's word that the next host to be added may join. */
-  admitNext(): Uint8Array {
-    return this.#admit(this.#hosts + 1);
+  /** An admin's word that one more host may join. */
+  admitNext(): { readonly number: number; readonly fact: Uint8Array } {
+    const number = ++this.#admitted;
+    const subject = identityOf(this.seed, number).id;
+    const admission = { kind: "admit", subject, role: "peer", name: `n${number}` } as const;
+    return { number, fact: this.#sign({ ...admission, acceptance: null }) };
   }
 
   /** A machine that is off. What the mesh's trust log says is on its disk, as joining leaves it. */
-  addHost(facts: readonly Uint8Array[] = this.#facts): SimHost {
-    const number = ++this.#hosts;
+  addHost(number: number, facts: readonly Uint8Array[]): SimHost {
     const { world, network, seed, trace } = this;
     const { zones, config = simulated } = this.#options;
     const host: SimHost = new SimHost({
@@ -129,12 +134,6 @@ export class SimMesh {
       if (fact === undefined) throw new Error("a fact that this mesh does not accept");
       host.disk.put([{ table: "fact", key: fact.id, value: bytes }]);
     }
-  }
-
-  #admit(number: number): Uint8Array {
-    const subject = identityOf(this.seed, number).id;
-    const name = `n${number}`;
-    return this.#sign({ kind: "admit", subject, role: "peer", name, acceptance: null });
   }
 
   #sign(fact: Parameters<typeof writeFact>[1]): Uint8Array {

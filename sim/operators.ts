@@ -88,11 +88,11 @@ export class Operators {
   admit(): void {
     const at = this.#peer();
     if (at === undefined) return;
-    const fact = this.#mesh.admitNext();
+    const { number, fact } = this.#mesh.admitNext();
     at.ask((host) => {
       host.write({ revisions: [], facts: [fact] }, (problems) => {
         if (problems.length > 0) return;
-        const joiner = this.#mesh.addHost([...host.agent.store.trust.entries().values()]);
+        const joiner = this.#mesh.addHost(number, [...host.agent.store.trust.entries().values()]);
         this.#mesh.trace.say(joiner.name, `joins at ${at.name}`);
         joiner.powerOn();
       });
@@ -117,7 +117,7 @@ export class Operators {
     }
     for (const { service, spec } of services.filter(isUnfit)) {
       const { BROKEN: _, ...env } = spec.workload.env;
-      const workload = { ...spec.workload, env: { ...env, VERSION: `${env["VERSION"]}, mended` } };
+      const workload = { ...spec.workload, env: { ...env, VERSION: `${env.VERSION}, mended` } };
       const document: SpecDocument = { kind: "service", spec: { ...spec, workload } };
       this.#write([document], [], `mends ${service}`);
     }
@@ -165,5 +165,5 @@ export class Operators {
 
 /** Only a new revision gets it going: what is wanted never comes up, or too much of it failed. */
 export function isUnfit({ spec, rollout }: WantedService): boolean {
-  return spec.workload.env["BROKEN"] === "yes" || rollout.status.state === "paused";
+  return spec.workload.env.BROKEN === "yes" || rollout.status.state === "paused";
 }
