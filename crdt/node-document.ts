@@ -9,7 +9,7 @@
 
 import { encode } from "./codec.ts";
 import { equalBytes, sha256 } from "./hash.ts";
-import { isRecord, isWhole, open, seal, type Signer, type Verify } from "./signed.ts";
+import { isRecord, isWhole, open, type Signer, seal, type Verify } from "./signed.ts";
 
 export type Head = {
   readonly mesh: string;
@@ -56,6 +56,7 @@ const context = "shoal/head/1";
 const headBytesMax = 2048;
 /** More rows than a node can hold tasks, several times over. */
 export const rowsMax = 20_000;
+/** Of one row's value. Rows are a few hundred bytes; a node's own with many labels a few thousand. */
 export const rowBytesMax = 64 * 1024;
 
 export function openHead(bytes: Uint8Array, mesh: string, verify: Verify): SignedHead | undefined {
@@ -114,6 +115,7 @@ export function applyDelta(
   const rows = new Map(delta.base === null ? [] : current?.rows);
   for (const [key, value] of delta.rows) {
     if (value === null) rows.delete(key);
+    else if (value.length > rowBytesMax) return { kind: "invalid" };
     else rows.set(key, keepUnchanged(current?.rows.get(key), value));
   }
   if (rows.size > rowsMax) return { kind: "invalid" };
@@ -159,8 +161,7 @@ export function amend(
   const seq = (current?.head.seq ?? 0) + 1;
   const fields = { mesh, node: signer.id, epoch, seq, incarnation, wallMs, root: rootOf(rows) };
   const bytes = seal(signer, context, fields);
-  const base =
-    current === undefined ? null : { epoch: current.head.epoch, seq: current.head.seq };
+  const base = current === undefined ? null : { epoch: current.head.epoch, seq: current.head.seq };
   const document = { head: { ...fields, bytes }, rows };
   const delta = base === null ? [...rows] : changed;
   return { document, delta: { head: bytes, base, rows: delta } };
