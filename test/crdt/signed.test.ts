@@ -97,7 +97,7 @@ test("an envelope has one spelling: nothing may be added to it", () => {
     undefined,
   );
   const { payload: bytes, signature, signer } = decode(sealed) as Envelope;
-  const fields = [{ signer }, { payload: bytes }, { signature }].map((one) => encode(one).slice(1));
+  const fields = [{ signature }, { payload: bytes }, { signer }].map((one) => encode(one).slice(1));
   const unsorted = new Uint8Array(Buffer.concat([new Uint8Array([0xa3]), ...fields]));
   assert.equal(unsorted.length, sealed.length);
   assert.equal(open(unsorted, context, verify), undefined);
