@@ -10,6 +10,7 @@ import { compareHolders, Holdings } from "../../placement/holdings.ts";
 import type { Incumbent } from "../../placement/input.ts";
 import { Room } from "../../placement/room.ts";
 import { makeSite } from "../../placement/site.ts";
+import { Sites } from "../../placement/sites.ts";
 import { Spread } from "../../placement/spread.ts";
 import { candidate } from "./samples.ts";
 
@@ -171,4 +172,14 @@ test("sites share a group at a depth when they share all attributes down to it",
   assert.equal(new Set(racks).size, 4, "rack 1 of hall a is not rack 1 of hall b");
   assert.equal(new Set(shoes).size, 4);
   assert.equal(new Set([...halls, ...racks, ...shoes]).size, 10, "numbers serve one depth each");
+});
+
+test("a node whose labels never rest leaves no groups behind", () => {
+  const sites = new Sites();
+  const labelled = (zone: string) => candidate("n0", { labels: { zone } });
+  sites.update({ gone: [], come: [labelled("z0"), candidate("n1")] });
+  for (let round = 0; round < 500; round++) {
+    sites.update({ gone: [labelled(`z${round}`)], come: [labelled(`z${round + 1}`)] });
+    assert.ok(sites.spread(["node.labels.zone"]).size < 30);
+  }
 });

@@ -80,15 +80,6 @@ test("more kinds of services than are remembered are placed none the worse", () 
   placeBoth(lost, placer);
 });
 
-test("a node whose labels never rest leaves no groups behind", () => {
-  const placer = new Placer();
-  for (let round = 0; round < 200; round++) {
-    const labels = { zone: `z${round}` };
-    const nodes = [candidate("n0", { labels }), candidate("n1", { labels: { zone: "a" } })];
-    placeBoth(question(nodes, [wanted("d/web", 3)]), placer);
-  }
-});
-
 test("thousands of replicas of one service are dealt evenly, and soon", () => {
   const nodes = Array.from({ length: 50 }, (_, index) => {
     return candidate(`n${index}`, { labels: { zone: String(index % 5) } });
