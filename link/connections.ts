@@ -5,8 +5,10 @@
  * Who dialled opens the frames stream, says hello first, and opens it anew when it breaks. Two
  * nodes that dial each other at once end up with two connections: both work, and the one that the
  * higher key dialled is retired once nothing but frames is on it. Only the higher key does so, so
- * that the two never each close the other's. Whoever calls again later, or twice, has lost what it
- * had: what we still hold of that is dead, though TCP may not know for a quarter of an hour.
+ * that the two never each close the other's. Whoever calls and says that it is alone has lost what
+ * it had: what we still hold of that is dead, though TCP may not know for a quarter of an hour. Of
+ * two calls that cross, at most one side can take the other's words so: to be heard after our own
+ * call was answered, its hello must have been sent before it heard ours.
  */
 
 import type { Connection, Stream } from "@libp2p/interface";
@@ -14,7 +16,7 @@ import type { Multiaddr } from "@multiformats/multiaddr";
 import { compareIds, type NodeId } from "../model/ids.ts";
 import type { Counters } from "./counters.ts";
 import { FrameChannel } from "./frame-channel.ts";
-import { helloBytesMax, readHello, writeHello } from "./hello.ts";
+import { type Hello, helloBytesMax, readHello, writeHello } from "./hello.ts";
 import { packRecord } from "./records.ts";
 import { protocols } from "./streams.ts";
 
@@ -33,14 +35,12 @@ export type ConnectionsOptions = {
 
 /** A peer that was let in and says nothing for this long is not one, ms. */
 const helloMsMax = 5_000;
-/** Two dials that crossed are up within this, a handshake and a hello; a later one is a new call. */
-const crossingMs = 6_000;
 /** So long do both connections of a double dial stay, that neither side sees its link drop, ms. */
 const settlingMs = 1_000;
-/** A spare that its dialler has not retired by then may be dead to it, ms. */
-const spareMsMax = 15_000;
+/** What the other side has lost goes after this, so that our hello on the new one comes first, ms. */
+const lostMs = 100;
 /** For one round trip on a connection under suspicion, ms. */
-const proofMsMax = 3_000;
+const proofMsMax = 1_000;
 const pingProtocol = "/ipfs/ping/1.0.0";
 /** Not what forwards, calls and answers are made of. */
 const ownStreams: readonly string[] = [protocols.frames, pingProtocol];
@@ -53,6 +53,8 @@ type Entry = {
   channel: FrameChannel | undefined;
   isGreeting: boolean;
   isOnTrial: boolean;
+  /** The other side says that it no longer has it. */
+  isLost: boolean;
 };
 
 export class Connections {
@@ -125,8 +127,8 @@ export class Connections {
       await new Promise<void>((resolve, reject) => {
         const refuse = (): void => reject(new Error("no hello"));
         signal.addEventListener("abort", refuse);
-        const channel = this.#openChannel(entry, stream, resolve, refuse);
-        channel.send(this.#hello());
+        const channel = this.#openChannel(entry, stream, () => resolve(), refuse);
+        channel.send(this.#hello(entry));
       });
     } catch (error) {
       if (entry.upAtMs === undefined) connection.abort(new Error("no hello came"));
@@ -139,11 +141,9 @@ export class Connections {
   /** The other side's frames stream; a newer one on the same connection replaces the older. */
   accept(node: NodeId, stream: Stream, connection: Connection): void {
     const entry = this.#entryOf(node, connection);
-    const channel = this.#openChannel(entry, stream, () => {
-      channel.send(this.#hello());
-      for (const one of this.#of(node)) {
-        if (isLost(one, entry)) one.connection.abort(new Error("the other side called again"));
-      }
+    const channel = this.#openChannel(entry, stream, (hello) => {
+      channel.send(this.#hello(entry));
+      if (hello.alone) this.#leaveOnly(entry);
     });
   }
 
@@ -164,8 +164,6 @@ export class Connections {
         // A failure shows in the next round, or when the connection goes.
         this.greet(node, connection).catch(() => {});
       }
-      const isAlone = this.#of(node).length === 1;
-      if (!isAlone && nowMs - sinceMs > spareMsMax) void this.#prove(entry);
     }
   }
 
@@ -185,14 +183,25 @@ export class Connections {
     }
   }
 
-  #hello(): Uint8Array {
-    return packRecord(writeHello(this.#options.ownAddresses()));
+  #leaveOnly(kept: Entry): void {
+    const lost = this.#of(kept.node).filter((one) => one !== kept && one.upAtMs !== undefined);
+    for (const entry of lost) {
+      entry.isLost = true;
+      const reason = new Error("the other side has lost it");
+      setTimeout(() => entry.connection.abort(reason), lostMs).unref();
+    }
+  }
+
+  #hello(entry: Entry): Uint8Array {
+    const others = this.#of(entry.node).filter((one) => one !== entry && !one.isLost);
+    const alone = others.every(({ upAtMs }) => upAtMs === undefined);
+    return packRecord(writeHello({ listen: this.#options.ownAddresses(), alone }));
   }
 
   #openChannel(
     entry: Entry,
     stream: Stream,
-    onUp: () => void,
+    onUp: (hello: Hello) => void,
     onClosed: () => void = () => {},
   ): FrameChannel {
     const { counters, frameBytesMax, queueBytesMax } = this.#options;
@@ -203,9 +212,10 @@ export class Connections {
       queueBytesMax,
       onRecord: (record) => {
         if (isGreeted) return this.#options.onFrame(entry.node, record);
-        isGreeted = this.#takeHello(entry, record);
-        if (!isGreeted) channel.abort("no hello");
-        else this.#countIn(entry, onUp);
+        const hello = this.#takeHello(entry, record);
+        isGreeted = hello !== undefined;
+        if (hello === undefined) channel.abort("no hello");
+        else this.#countIn(entry, () => onUp(hello));
       },
       onInvalid: () => counters.add("framesInvalid"),
       onDropped: (records) => counters.add("framesDropped", records),
@@ -215,11 +225,11 @@ export class Connections {
     return channel;
   }
 
-  #takeHello({ node, connection }: Entry, record: Uint8Array): boolean {
-    const told = readHello(record);
-    if (told === undefined) this.#options.counters.add("framesInvalid");
-    else this.#options.onHello(node, told, connection.remoteAddr);
-    return told !== undefined;
+  #takeHello({ node, connection }: Entry, record: Uint8Array): Hello | undefined {
+    const hello = readHello(record);
+    if (hello === undefined) this.#options.counters.add("framesInvalid");
+    else this.#options.onHello(node, hello.listen, connection.remoteAddr);
+    return hello;
   }
 
   /** Our own hello goes out before anybody hears of the link, so that frames come after it. */
@@ -232,7 +242,9 @@ export class Connections {
 
   #isRetired(entry: Entry, nowMs: number): boolean {
     if (!this.#isSpare(entry)) return false;
-    const others = this.#of(entry.node).filter((one) => one !== entry && !this.#isSpare(one));
+    const others = this.#of(entry.node).filter(
+      (one) => one !== entry && !this.#isSpare(one) && !one.isLost,
+    );
     const isSettled = others.some(({ upAtMs }) => nowMs - (upAtMs ?? nowMs) > settlingMs);
     return isSettled && entry.connection.streams.every(({ protocol }) => isOwn(protocol));
   }
@@ -248,6 +260,7 @@ export class Connections {
       .filter(({ upAtMs }) => upAtMs !== undefined)
       .sort(
         (left, right) =>
+          Number(left.isLost) - Number(right.isLost) ||
           Number(this.#isSpare(left)) - Number(this.#isSpare(right)) ||
           (right.upAtMs ?? 0) - (left.upAtMs ?? 0),
       );
@@ -261,20 +274,12 @@ export class Connections {
     const known = this.#entries.get(connection);
     if (known !== undefined) return known;
     const state = { upAtMs: undefined, channel: undefined };
-    const flags = { isGreeting: false, isOnTrial: false };
+    const flags = { isGreeting: false, isOnTrial: false, isLost: false };
     const entry: Entry = { node, connection, sinceMs: performance.now(), ...state, ...flags };
     this.#entries.set(connection, entry);
     this.#byNode.set(node, [...this.#of(node), entry]);
     return entry;
   }
-}
-
-/** What the other side had before this call of its. */
-function isLost(older: Entry, call: Entry): boolean {
-  if (older === call) return false;
-  if (older.connection.direction === call.connection.direction) return true;
-  const { upAtMs } = older;
-  return upAtMs !== undefined && (call.upAtMs ?? upAtMs) - upAtMs > crossingMs;
 }
 
 function isOwn(protocol: string): boolean {

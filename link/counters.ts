@@ -10,6 +10,8 @@ export type Count =
   | "framesTooLong"
   | "broadcastsDirect"
   | "broadcastsGossiped"
+  /** By gossip, and directly to those that it did not reach yet. */
+  | "broadcastsMixed"
   /** Gossip refused by the validator: too long, or relayed by no node. */
   | "gossipRefused"
   | "keysRefused"
@@ -36,6 +38,7 @@ export class Counters {
     framesTooLong: 0,
     broadcastsDirect: 0,
     broadcastsGossiped: 0,
+    broadcastsMixed: 0,
     gossipRefused: 0,
     keysRefused: 0,
     streamsRefused: 0,

@@ -118,7 +118,8 @@ async function serveOne(
 ): Promise<void> {
   addAbortSignal(AbortSignal.timeout(exchangeMsMax), stream);
   const bytes = await atMost(requestBytesMax)(received(stream));
-  const request = bytes === undefined ? undefined : decode(bytes, requestBytesMax);
+  if (bytes === undefined) throw new Error("a request without end");
+  const request = decode(bytes, requestBytesMax);
   const answer = isRecord(request) ? await judge(request) : malformed;
   stream.end(encode(writeAnswer(answer)));
   await finished(stream);

@@ -1,6 +1,7 @@
 /**
  * Frames to one peer and to all. A broadcast goes to each link directly while links are few; beyond
- * that by gossipsub, and directly only to those that gossip does not reach yet.
+ * that by gossipsub, and directly only to those that gossip does not reach yet. These may hear it
+ * from others as well: frames may be repeated.
  */
 
 import type { NodeId } from "../model/ids.ts";
@@ -42,7 +43,9 @@ export class Traffic {
     const packed = packRecord(frame);
     for (const peer of linked) if (!reached.has(peer)) connections.send(peer, packed);
     if (reached.size > 0) gossip.publish(frame);
-    counters.add(reached.size > 0 ? "broadcastsGossiped" : "broadcastsDirect");
+    const isForAll = linked.every((peer) => reached.has(peer));
+    const way = isForAll ? "broadcastsGossiped" : "broadcastsMixed";
+    counters.add(reached.size > 0 ? way : "broadcastsDirect");
   }
 
   /** About once a second. Also mends gossip streams that died while their connection lives. */

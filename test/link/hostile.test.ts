@@ -82,7 +82,8 @@ test("addresses in a hello that make no sense are not dialled", async (t) => {
   const [node, { connection }, id] = await openHostile(t);
   node.link.maintain([{ node: id, addresses: [] }]);
   const stream = await connection.newStream(protocols.frames);
-  stream.send(packRecord(writeHello(["", "junk", "/ip4/10.0.0.1/tcp/99999", "/tcp/0x1"])));
+  const listen = ["", "junk", "/ip4/10.0.0.1/tcp/99999", "/tcp/0x1"];
+  stream.send(packRecord(writeHello({ listen, alone: true })));
   await until(() => node.link.linked().length === 1, deadlineMs, "linked");
   connection.abort(new Error("gone"));
   await until(() => node.events.length === 2, deadlineMs, "down");
@@ -179,5 +180,5 @@ function head(length: number): Uint8Array {
 }
 
 function hello(listen: readonly unknown[]): Uint8Array {
-  return encode({ kind: "hello", listen });
+  return encode({ kind: "hello", listen, alone: true });
 }

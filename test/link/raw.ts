@@ -34,6 +34,6 @@ export async function dialRaw(
 /** Its frames stream, hello said, so that it counts as linked. */
 export async function openFrames({ connection }: Raw): Promise<Stream> {
   const stream = await connection.newStream(protocols.frames);
-  stream.send(packRecord(writeHello([])));
+  stream.send(packRecord(writeHello({ listen: [], alone: true })));
   return stream;
 }
