@@ -1,6 +1,6 @@
 /**
- * A simulated mesh: hosts on one network and one virtual time, founded by one admin, who is also
- * the operator. Everything in it follows from the seed.
+ * A simulated mesh: hosts on one network and one virtual time, founded by one admin, who
+ * operates it with one other person. Everything in it follows from the seed.
  */
 
 import type { MeshId, NodeId } from "../model/ids.ts";
@@ -42,6 +42,8 @@ export class SimMesh {
   readonly network: Network;
   readonly id: MeshId;
   readonly admin: Identity;
+  /** Who may write specs. */
+  readonly people: readonly [Identity, Identity];
   /** Members, dead ones included; removed ones are not. */
   readonly hosts: SimHost[] = [];
   readonly trace: Trace;
@@ -72,7 +74,10 @@ export class SimMesh {
       timeMs: this.world.wallMs(),
     });
     this.id = genesis.mesh;
-    this.#facts.push(...genesis.facts);
+    const operator = identityOf(options.seed, keysKept - 1);
+    this.people = [this.admin, operator];
+    const grant = { kind: "grant", subject: operator.id, role: "operator", name: "sim" } as const;
+    this.#facts.push(...genesis.facts, this.#sign(grant));
     while (this.#admitted < options.nodes) this.#facts.push(this.admitNext().fact);
     for (let number = 1; number <= options.nodes; number++) {
       this.addHost(number, this.#facts).powerOn();

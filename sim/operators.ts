@@ -5,6 +5,7 @@
 
 import type { Revision } from "../crdt/register.ts";
 import { openRevision } from "../crdt/register.ts";
+import type { Signer } from "../crdt/signed.ts";
 import type { SpecDocument } from "../model/documents.ts";
 import type { NodeId, ServiceId } from "../model/ids.ts";
 import { serviceId } from "../model/ids.ts";
@@ -27,9 +28,11 @@ export class Operators {
   readonly wishes = new Map<ServiceId, Wish>();
   readonly written: Written[] = [];
   #services = 0;
+  #person: Signer;
 
   constructor(mesh: SimMesh, random: SeededRandom, replicasMax: number) {
     this.#mesh = mesh;
+    this.#person = mesh.people[0];
     this.#random = random;
     this.#replicasMax = replicasMax;
   }
@@ -41,7 +44,8 @@ export class Operators {
     const dice = random.below(100);
     if (service === undefined || (dice < 20 && this.wishes.size < 5)) this.create();
     else if (dice < 40) this.scale(service, random.below(this.#replicasMax + 1));
-    else if (dice < 60) this.update(service, false);
+    else if (dice < 55) this.update(service, false);
+    else if (dice < 62) this.duel(service);
     else if (dice < 70) this.update(service, true);
     else if (dice < 80) this.remove(service);
     else this.setAvailability(random.pick(["active", "pause", "drain"] as const));
@@ -68,6 +72,14 @@ export class Operators {
     const wish = this.wishes.get(service);
     if (wish === undefined) return;
     this.deploy({ ...wish, version: wish.version + 1, broken });
+  }
+
+  /** Two people deploy at two peers in the same millisecond. */
+  duel(service: ServiceId): void {
+    for (const person of this.#mesh.people) {
+      this.#person = person;
+      this.update(service, false);
+    }
   }
 
   scale(service: ServiceId, replicas: number): void {
@@ -130,12 +142,13 @@ export class Operators {
 
   #write(documents: readonly SpecDocument[], removals: readonly string[], what: string): void {
     const at = this.#peer();
+    const signer = this.#person;
     if (at === undefined) return;
     at.ask((host) => {
       const { store } = host.agent;
-      const { id, admin } = this.#mesh;
+      const { id } = this.#mesh;
       const sign = (key: string, document: SpecDocument | null): Uint8Array =>
-        signSpec(id, store.draft(key, host.moment()), document, admin);
+        signSpec(id, store.draft(key, host.moment()), document, signer);
       const revisions = [
         ...documents.map((document) => sign(keyOf(document), document)),
         ...removals.map((key) => sign(key, null)),
