@@ -1,4 +1,4 @@
-/** Who may connect, and as what. Asked anew at each connection and each stream: keys get revoked. */
+/** Who may connect, and as what. Asked at each connection and each stream: keys get revoked. */
 
 import type { NodeId } from "../model/ids.ts";
 import type { Guest } from "./streams.ts";

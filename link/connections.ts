@@ -37,7 +37,7 @@ export type ConnectionsOptions = {
 const helloMsMax = 5_000;
 /** So long do both connections of a double dial stay, that neither side sees its link drop, ms. */
 const settlingMs = 1_000;
-/** What the other side has lost goes after this, so that our hello on the new one comes first, ms. */
+/** What the other side has lost goes after this, ms, so that our hello on the new one is first. */
 const lostMs = 100;
 /** For one round trip on a connection under suspicion, ms. */
 const proofMsMax = 1_000;

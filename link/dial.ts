@@ -30,7 +30,7 @@ export type DialOptions = {
   readonly signal?: AbortSignal;
 };
 
-/** From one side of the world to the other it takes one; a peer that swallows packets takes it all. */
+/** Across the world it takes one second; a peer that swallows packets takes all five. */
 const dialMsMax = 5_000;
 /** How long streams may take to say that they end, when the command is done. */
 const closeMsMax = 250;

@@ -1,7 +1,7 @@
 /**
- * How a machine or a person that holds an invite gets in: it dials a peer with the invite's own key,
- * sends its wish, and is answered with every fact of the trust log, its own admission among them. A
- * door; what an invite is good for, trust/invite.ts knows.
+ * How a machine or a person that holds an invite gets in: it dials a peer with the invite's own
+ * key, sends its wish, and is answered with every fact of the trust log, its own admission among
+ * them. A door; what an invite is good for, trust/invite.ts knows.
  */
 
 import { addAbortSignal, type Duplex } from "node:stream";

@@ -31,7 +31,7 @@ import { Traffic } from "./traffic.ts";
 export type { LinkOptions } from "./link-options.ts";
 
 export interface Link extends Transport, Streams {
-  /** Multiaddrs without the peer id, best first, at most eight. Loopback only for want of others. */
+  /** Multiaddrs without the peer id, best first, at most eight. Loopback for want of others. */
   listenAddresses(): readonly string[];
   /** The host got another address, or lost one. Peers are told the new ones by whoever listens. */
   onAddressesChanged(listener: (addresses: readonly string[]) => void): void;

@@ -17,6 +17,7 @@ import {
   openNodes,
   openPair,
 } from "./links.ts";
+import { openWire } from "./wire.ts";
 
 test("nodes that know each other are linked, once, on both sides", async (t) => {
   const nodes = await openNodes(t, 4);
@@ -119,6 +120,24 @@ for (const which of ["lower", "higher"] as const) {
     assert.ok(performance.now() - begunMs < 1_000, `${performance.now() - begunMs} ms`);
   });
 }
+
+test("a caller that lost its side is heard at once, though ours looks alive", async (t) => {
+  const [low, high] = newPair();
+  const lower = await openNode(t, { identity: low });
+  const higher = await openNode(t, { identity: high });
+  const wire = await openWire(t, higher.link.listenAddresses()[0] as string);
+  admitAll([lower, higher]);
+  lower.link.maintain([{ node: higher.id, addresses: [wire.address] }]);
+  await until(() => areLinked([lower, higher]), deadlineMs, "linked");
+  wire.stop();
+  higher.link.abort(lower.id);
+  higher.link.maintain([{ node: lower.id, addresses: lower.link.listenAddresses() }]);
+  await until(() => areLinked([lower, higher]), deadlineMs, "the higher called again");
+  lower.link.send(higher.id, Uint8Array.of(1));
+  await until(() => higher.heard.length > 0, 1_000, "and hears us on the new connection");
+  assert.deepEqual(lower.events, [`up ${higher.id}`]);
+  await until(() => lower.link.counts().connections === 1, 2_000, "what it lost is gone");
+});
 
 test("the higher key dials when the lower one cannot", async (t) => {
   const [low, high] = newPair();
