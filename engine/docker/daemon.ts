@@ -9,8 +9,9 @@
 import { Agent } from "node:http";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import Dockerode from "dockerode";
+import type Dockerode from "dockerode";
 import { LineSplitter } from "../log-lines.ts";
+import { DockerodeClient } from "./dockerode.ts";
 import { DockerGone, DockerRefusal, daemonWords } from "./refusals.ts";
 
 /** A daemon under load takes seconds to start a container; a minute is a hang. */
@@ -45,7 +46,11 @@ export class DockerDaemon {
     // A fresh connection each: a pooled one to a daemon that was restarted fails its first request.
     // `host` is named because DOCKER_HOST would win over the socket otherwise.
     const agent = new Agent({ keepAlive: false });
-    this.api = new Dockerode({ socketPath, host: undefined, agent } as Dockerode.DockerOptions);
+    this.api = new DockerodeClient({
+      socketPath,
+      host: undefined,
+      agent,
+    } as Dockerode.DockerOptions);
   }
 
   /** Labels that the containers have whose events are wanted. */

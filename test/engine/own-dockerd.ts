@@ -6,7 +6,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { openSync } from "node:fs";
+import { openSync, readFileSync } from "node:fs";
 import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
@@ -15,8 +15,8 @@ import { findCommand } from "../prepare.ts";
 import { until } from "../until.ts";
 
 const applets =
-  "cat echo env false head hostname httpd id kill mkdir nc printf ps rm sh sleep stty";
-const moreApplets = "test touch tr true wc yes ls sed";
+  "cat echo env false grep head hostname httpd id kill ls mkdir nc printf ps rm sh sleep stty " +
+  "tail test touch tr true wc";
 
 export class OwnDockerd {
   readonly directory: string;
@@ -56,10 +56,14 @@ export class OwnDockerd {
 
   /** Like a crash: containers are left running, and the next daemon ends those it finds. */
   async kill(): Promise<void> {
+    if (this.#isDead) return;
     const daemon = this.#daemon as ChildProcess;
     const exited = once(daemon, "exit");
     daemon.kill("SIGKILL");
     await exited;
+    // Its containerd dies with it, and where no init reaps it, the next daemon would take the zombie
+    // of that pid for a containerd that is about to answer.
+    await rm(join(this.directory, "exec/containerd/containerd.pid"), { force: true });
   }
 
   /** Frozen between two instructions: it accepts connections and answers nothing. */
@@ -68,17 +72,16 @@ export class OwnDockerd {
   }
 
   async stop(): Promise<void> {
-    const daemon = this.#daemon;
-    if (daemon === undefined) return;
-    if (daemon.exitCode === null && daemon.signalCode === null) {
-      // Its bridges would outlive it.
-      const containers = this.docker("ps", "-aq").split("\n").filter(Boolean);
-      if (containers.length > 0) this.docker("rm", "-f", ...containers);
-      this.docker("network", "prune", "-f");
-      const gone = once(daemon, "exit");
-      daemon.kill("SIGTERM");
-      await gone;
-    }
+    // Only a daemon that lives can end its containerd, its containers and its bridges.
+    if (this.#isDead) await this.start();
+    const containers = this.docker("ps", "-aq").split("\n").filter(Boolean);
+    if (containers.length > 0) this.docker("rm", "-f", ...containers);
+    this.docker("network", "prune", "-f");
+    const daemon = this.#daemon as ChildProcess;
+    const gone = once(daemon, "exit");
+    daemon.kill("SIGTERM");
+    await gone;
+    this.#unmount();
     await until(
       async () => {
         await rm(this.directory, { recursive: true, force: true });
@@ -90,15 +93,39 @@ export class OwnDockerd {
   }
 
   docker(...args: string[]): string {
+    return this.#docker(args);
+  }
+
+  /** From an image that is there, by lines of a Dockerfile. */
+  deriveImage(name: string, lines: readonly string[]): void {
+    this.#docker(["build", "-t", name, "-"], lines.join("\n"));
+  }
+
+  /** A daemon that was killed leaves mounts behind, which the one after it does not know. */
+  #unmount(): void {
+    const mounts = readFileSync("/proc/mounts", "utf8").split("\n");
+    for (const line of mounts.reverse()) {
+      const [, path = ""] = line.split(" ");
+      if (path.startsWith(`${this.directory}/`)) spawnSync("umount", ["--lazy", path]);
+    }
+  }
+
+  get #isDead(): boolean {
+    return this.#daemon?.exitCode !== null || this.#daemon.signalCode !== null;
+  }
+
+  #docker(args: readonly string[], input = ""): string {
     const done = spawnSync("docker", ["-H", `unix://${this.socketPath}`, ...args], {
       encoding: "utf8",
+      input,
+      // The old builder is in the daemon; the new one would have to be fetched.
+      env: { ...process.env, DOCKER_BUILDKIT: "0" },
     });
     if (done.status !== 0) throw new Error(`docker ${args.join(" ")}: ${done.stderr}`);
     return done.stdout.trim();
   }
 
-  /** `changes` are lines of a Dockerfile. */
-  async makeImage(name: string, changes: readonly string[] = []): Promise<void> {
+  async makeImage(name: string): Promise<void> {
     const tree = join(this.directory, "tree");
     await mkdir(join(tree, "bin"), { recursive: true });
     await mkdir(join(tree, "etc"), { recursive: true });
@@ -106,7 +133,7 @@ export class OwnDockerd {
     await mkdir(join(tree, "www"), { recursive: true });
     await copyFile(findCommand("busybox") as string, join(tree, "bin/busybox"));
     await chmod(join(tree, "bin/busybox"), 0o755);
-    for (const applet of `${applets} ${moreApplets}`.split(" ")) {
+    for (const applet of applets.split(" ")) {
       await symlink("busybox", join(tree, "bin", applet));
     }
     await writeFile(
@@ -117,8 +144,7 @@ export class OwnDockerd {
     const tar = join(this.directory, "image.tar");
     spawnSync("tar", ["-C", tree, "--owner=0", "--group=0", "-cf", tar, "."]);
     await rm(tree, { recursive: true });
-    const flags = changes.flatMap((change) => ["--change", change]);
-    this.docker("import", ...flags, tar, name);
+    this.docker("import", tar, name);
     await rm(tar);
   }
 
