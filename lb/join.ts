@@ -3,10 +3,11 @@
  *
  * it-pipe moves the chunks one by one, so back-pressure is an `await`; what it does not know is
  * added at its ends:
- * - half-close: Node's own async iterator destroys a duplex when its reading ends, and with it
- *   what is still to be written. `destroyOnReturn: false` and `autoDestroy` by Node leave that.
- * - reset: a failure of one direction ends neither the other one nor its streams. A close that was
- *   not preceded by both ends resets the other side, which in turn makes both pipes fail.
+ * - half-close: the end of the chunks ends the writing of the other side and nothing more. (Its
+ *   own pipe through two duplexes settles with the first direction that ends.)
+ * - reset: a failure of one direction does not reach the other one, which may wait for a silent
+ *   side for ever. A close that was not preceded by both ends resets the other side. And an
+ *   iterator that is left early must not destroy its stream: that would look like a proper end.
  */
 
 import type { Duplex } from "node:stream";
@@ -70,5 +71,6 @@ function drained(stream: Duplex): Promise<void> {
     };
     stream.on("drain", settle);
     stream.on("close", settle);
+    if (stream.destroyed) settle();
   });
 }

@@ -17,9 +17,9 @@ function readAll(reader: DatagramReader, chunks: readonly Buffer[]): Buffer[] | 
 
 /** Cuts at the given places, in whatever order they come. */
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
-  const ends = [...places.map((place) => place % (bytes.length + 1)), bytes.length];
-  let at = 0;
-  return ends.sort((left, right) => left - right).map((end) => bytes.subarray(at, (at = end)));
+  const sorted = places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b);
+  const ends = [...sorted, bytes.length];
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
 }
 
 test("datagrams come out as they went in, wherever the stream is cut", () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { type Duplex, duplexPair } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { forwardDefaults } from "../../lb/config.ts";
@@ -19,6 +20,7 @@ import {
   endpoint,
   freePort,
   here,
+  openSockets,
   remote,
   table,
   tcpPort,
@@ -35,12 +37,16 @@ function header(task: string, port: string): Buffer {
 const ours = endpoint(1, 1).task;
 
 /** A node that a peer talks to, and how many times its one task was connected to. */
-async function receiver(t: TestContext, options: Partial<ForwarderOptions> = {}) {
+async function receiver(
+  t: TestContext,
+  options: Partial<ForwarderOptions> = {},
+  serve: (socket: Socket) => void = echo,
+) {
   const clock = new FakeClock();
   const openStream = () => Promise.reject(new Error("no way"));
   const far = openForwarder({ openStream, clock, ...options });
   t.after(() => far.close());
-  const task = await tcpTask(t, echo);
+  const task = await tcpTask(t, serve);
   const udp = await udpTask(t);
   const ports = { "80/tcp": task.port, "53/udp": udp.port };
   far.install(table([], [endpoint(1, 0, { ports }), remote(2)]));
@@ -156,6 +162,18 @@ test("a peer whose stream breaks while its task is being reached leaves nothing"
   }
   await until(() => far.stats().forwardsNow === 0, 2_000);
   await until(() => sockets.every(({ destroyed }) => destroyed), 2_000);
+});
+
+test("a peer that has said all and then breaks off resets its task, which was silent", async (t) => {
+  const { open, sockets, far } = await receiver(t, {}, (socket) => socket.on("data", () => {}));
+  const stream = open();
+  stream.end(Buffer.concat([header(ours, "80/tcp"), Buffer.from("all of it")]));
+  assert.equal(await firstByte(stream), answers.accepted);
+  await until(() => sockets[0]?.readableEnded, 2_000);
+  const before = openSockets();
+  stream.destroy(new Error("its node is down"));
+  await until(() => openSockets() === before - 1, 2_000, "letting go of the task");
+  assert.equal(far.stats().forwardsNow, 0);
 });
 
 test("datagrams that make no sense end their stream", async (t) => {

@@ -162,3 +162,8 @@ export function ending(socket: Duplex): Promise<"end" | "reset"> {
     socket.resume();
   });
 }
+
+/** TCP sockets of this process, at both ends of each connection. */
+export function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+}

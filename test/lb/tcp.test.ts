@@ -3,6 +3,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type net from "node:net";
 import { type TestContext, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { reset } from "../../lb/means.ts";
 import { until } from "../until.ts";
 import {
   dial,
@@ -11,6 +13,7 @@ import {
   endpoint,
   freePort,
   type Nodes,
+  openSockets,
   remote,
   table,
   tcpPort,
@@ -57,10 +60,11 @@ for (const way of ways) {
 for (const way of ways) {
   test(`a ${way} answer waits for a reader that does not read, and none of it is lost`, async (t) => {
     const total = 48 * 2 ** 20;
-    const block = randomBytes(2 ** 16);
+    const said = createHash("sha256");
     const { port, sockets } = await publish(t, way, async (socket) => {
-      for (let sent = 0; sent < total; sent += block.length) {
-        if (!socket.write(block)) await once(socket, "drain");
+      for (const chunk of chunks(total)) {
+        said.update(chunk);
+        if (!socket.write(chunk)) await once(socket, "drain");
       }
       socket.end();
     });
@@ -76,12 +80,45 @@ for (const way of ways) {
     }, 10_000);
     // Kernel buffers of two connections on loopback, a few MB each, and little of ours.
     assert.ok(taken() < 24 * 2 ** 20, `${taken()} bytes on their way`);
-    const hash = createHash("sha256");
-    client.on("data", (chunk) => hash.update(chunk));
+    const heard = createHash("sha256");
+    let bytes = 0;
+    client.on("data", (chunk: Buffer) => {
+      heard.update(chunk);
+      bytes += chunk.length;
+      // A reader that stops again and again, so that every buffer on the way fills and empties.
+      if (bytes % 7 === 0) {
+        client.pause();
+        setImmediate(() => client.resume());
+      }
+    });
     assert.equal(await ending(client), "end");
-    const expected = createHash("sha256");
-    for (let sent = 0; sent < total; sent += block.length) expected.update(block);
-    assert.equal(hash.digest("hex"), expected.digest("hex"));
+    assert.equal(bytes, total);
+    assert.equal(heard.digest("hex"), said.digest("hex"));
+  });
+
+  test(`small ${way} writes that meet a full pipe keep their bytes`, async (t) => {
+    const total = 12 * 2 ** 20;
+    const said = createHash("sha256");
+    const { port, sockets } = await publish(t, way, async (socket) => {
+      for (const chunk of chunks(total, 4_001)) {
+        said.update(chunk);
+        if (!socket.write(chunk)) await once(socket, "drain");
+        // So that each is read for itself, and not all that has gathered.
+        await nextTurn();
+      }
+      socket.end();
+    });
+    const client = await dial(t, port);
+    let before = -1;
+    await until(() => {
+      const isStuck = sockets[0]?.writableNeedDrain === true && sockets[0].bytesRead === before;
+      before = sockets[0]?.bytesRead ?? -1;
+      return isStuck || (sockets[0]?.writableFinished ?? false);
+    }, 10_000);
+    const heard = createHash("sha256");
+    client.on("data", (chunk: Buffer) => heard.update(chunk));
+    assert.equal(await ending(client), "end");
+    assert.equal(heard.digest("hex"), said.digest("hex"));
   });
 
   test(`a ${way} client that has said all still hears the answer`, async (t) => {
@@ -155,7 +192,7 @@ for (const way of ways) {
       (socket) => socket.end("last words", () => socket.destroy()),
       (socket) => {
         socket.end();
-        setImmediate(() => socket.resetAndDestroy());
+        process.nextTick(() => reset(socket));
       },
     ];
     let count = 0;
@@ -183,8 +220,15 @@ for (const way of ways) {
   });
 }
 
-function openSockets(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+/** Bytes in pieces of odd sizes that never repeat at any distance that buffers have. */
+function* chunks(total: number, largest = 99_991): Generator<Buffer> {
+  const source = randomBytes(1_000_003);
+  for (let at = 0, index = 1; at < total; index++) {
+    const from = (index * 7_919) % 900_000;
+    const chunk = source.subarray(from, from + Math.min(total - at, (index * 104_729) % largest));
+    at += chunk.length;
+    yield chunk;
+  }
 }
 
 async function text(socket: net.Socket): Promise<string> {
@@ -195,3 +239,20 @@ async function text(socket: net.Socket): Promise<string> {
   await once(socket, "end");
   return heard;
 }
+
+test("a reset while a shutdown is under way leaves no descriptor behind", async (t) => {
+  const { port } = await tcpTask(t, (socket) => socket.resume());
+  const before = openSockets();
+  for (let count = 0; count < 10; count++) {
+    const socket = await dial(t, port);
+    const closed = once(socket, "close");
+    socket.end("all of it");
+    // The end has been asked of the kernel by now, and has not happened.
+    await new Promise((done) => process.nextTick(done));
+    assert.deepEqual([socket.writableEnded, socket.writableFinished], [true, false]);
+    reset(socket);
+    await closed;
+  }
+  // The task's own sockets stay open, as it does not answer the end.
+  await until(() => openSockets() <= before + 10, 2_000);
+});
