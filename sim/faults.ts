@@ -75,7 +75,8 @@ export class Faults {
 
   #tear(host: SimHost): void {
     if (host.running() === undefined) return;
-    host.disk.tearNext(this.#random.pick(["kept", "lost"] as const));
+    const outcome = this.#random.pick(["kept", "lost"] as const);
+    host.disk.tearNext({ outcome, commit: this.#random.pick(["any", "revision"] as const) });
     this.#for(this.#random.between(500, 6_000), () => this.#revive(host));
   }
 

@@ -8,10 +8,17 @@ import type { Problem } from "../model/problem.ts";
 import type { Storage, Write } from "../ports.ts";
 import { Crash } from "./loop.ts";
 
+export type Tear = {
+  /** Whether the commit had reached the disk. */
+  readonly outcome: "kept" | "lost";
+  /** The next commit of any kind, or the next that has an operator's word in it. */
+  readonly commit: "any" | "revision";
+};
+
 export class SimDisk {
   readonly #tables = new Map<Write["table"], Map<string, Uint8Array>>();
   #full = false;
-  #tear: "kept" | "lost" | undefined;
+  #tear: Tear | undefined;
   commits = 0;
 
   setFull(full: boolean): void {
@@ -19,8 +26,8 @@ export class SimDisk {
   }
 
   /** The process dies in the middle of its next commit; undefined takes it back. */
-  tearNext(outcome: "kept" | "lost" | undefined): void {
-    this.#tear = outcome;
+  tearNext(tear: Tear | undefined): void {
+    this.#tear = tear;
   }
 
   put(writes: readonly Write[]): void {
@@ -43,16 +50,22 @@ export class SimDisk {
   }
 
   #commit(writes: readonly Write[]): ReturnType<Storage["commit"]> {
-    const tear = this.#tear;
-    this.#tear = undefined;
-    if (tear === "lost") throw new Crash("the power went before the commit was on disk");
+    const tear = this.#takeTear(writes);
+    if (tear?.outcome === "lost") throw new Crash("the power went before the commit was on disk");
     if (this.#full && writes.length > 0) {
       const problem: Problem = { code: "disk-full", path: "simulated" };
       return { kind: "refused", problem };
     }
     this.commits++;
     this.put(writes);
-    if (tear === "kept") throw new Crash("the power went after the commit was on disk");
+    if (tear?.outcome === "kept") throw new Crash("the power went after the commit was on disk");
     return { kind: "stored" };
+  }
+
+  #takeTear(writes: readonly Write[]): Tear | undefined {
+    const tear = this.#tear;
+    if (tear?.commit === "revision" && !writes.some(({ table }) => table === "revision")) return;
+    this.#tear = undefined;
+    return tear;
   }
 }
