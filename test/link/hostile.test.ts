@@ -129,9 +129,10 @@ test("a peer that does not read costs a bounded queue, and others notice nothing
   }
   const { framesDropped } = node.link.counts();
   assert.ok(framesDropped > 700, `${framesDropped} of 1000 dropped`);
-  const grown = heldBytes() - before;
-  // Both ends live here: our queue, the stream's window, and the buffer of who does not read.
-  assert.ok(grown < 24 * 1024 * 1024, `${grown} bytes for 64 MB sent`);
+  // Both ends live here: our queue, the stream's window, and the buffer of who does not read. The
+  // collector frees in its own time, and what is really held stays for as long as nobody reads.
+  const isBounded = () => heldBytes() - before < 24 * 1024 * 1024;
+  await until(isBounded, deadlineMs, "little is held of the 64 MB sent");
   assert.deepEqual(node.link.linked(), [id]);
 });
 
