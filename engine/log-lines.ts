@@ -54,7 +54,7 @@ export class LineSplitter {
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Lines asked for with `tail` are held in memory before the first is sent: there is an end to it. */
+/** Lines asked for with `tail` are held in memory before the first is sent: not any number. */
 export const tailMax = 100_000;
 
 /** Keeps the last `tail` of what is pushed. */

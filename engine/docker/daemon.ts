@@ -36,6 +36,8 @@ export class DockerDaemon {
   #socketPath: string;
   #stream: AbortController | undefined;
   #waiting: (() => void)[] = [];
+  /** Requests under way, as the way to fail them: dockerode forgets one that is cut short. */
+  readonly #asked = new Set<(error: Error) => void>();
   #isUp = false;
   /** Why the connection was given up, when it was not the stream itself that ended. */
   #cause: string | undefined;
@@ -84,6 +86,7 @@ export class DockerDaemon {
     const stop = new AbortController();
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new Error(`no answer in ${limitMs} ms`)), limitMs);
+    this.#asked.add(reject);
     try {
       const answer = request(stop.signal);
       // An abort after the deadline fails it as well, when nobody listens any more.
@@ -94,6 +97,7 @@ export class DockerDaemon {
       throw this.#judge(error);
     } finally {
       clearTimeout(timer);
+      this.#asked.delete(reject);
     }
   }
 
@@ -125,6 +129,7 @@ export class DockerDaemon {
         detail = this.#cause ?? (error instanceof Error ? error.message : String(error));
       }
       this.#isUp = false;
+      for (const reject of this.#asked) reject(new Error(detail));
       this.#cause = undefined;
       if (this.#closing.signal.aborted) return;
       this.#listener.onDown(`${detail} (${this.#socketPath})`);
@@ -148,7 +153,7 @@ export class DockerDaemon {
       this.#isUp = true;
       onConnected();
       for (const resolve of this.#waiting.splice(0)) resolve();
-      await this.#listener.onUp();
+      await Promise.race([this.#listener.onUp(), ended]);
       await ended;
     } finally {
       stop.abort();

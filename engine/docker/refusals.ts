@@ -39,11 +39,22 @@ export function refusalOf(error: DockerRefusal, { node, workload }: Place): Prob
 /** Why an image could not be pulled: it is not there, or the way to it is closed. */
 export function pullProblem(message: string, image: string, node: string): Problem {
   const detail = oneLine(message);
-  const absent =
-    /manifest unknown|manifest for .* not found|pull access denied|repository does not exist|name unknown|invalid reference format|no matching manifest/i;
   const code = absent.test(message) ? "image-not-found" : "image-pull-failed";
   return { code, image, node, detail };
 }
+
+const absent = new RegExp(
+  [
+    "manifest unknown",
+    "manifest for .* not found",
+    "pull access denied",
+    "repository does not exist",
+    "name unknown",
+    "invalid reference format",
+    "no matching manifest",
+  ].join("|"),
+  "i",
+);
 
 /** Docker words it in several ways, by version and by who found out first. */
 function takenPort(message: string): { port: number; protocol: string } | undefined {

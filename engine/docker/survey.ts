@@ -84,6 +84,7 @@ export class Survey {
       (abortSignal) => api.listContainers({ ...options, abortSignal } as typeof options),
       quickDeadlineMs,
     );
+    if (!isListing(list)) throw new Error("the daemon's listing makes no sense");
     const present = new Set(list.map(({ Id }) => Id));
     for (const { Id, State, Status } of list) {
       if (!isKnown(Id, stateOf(State, Status))) this.#wanted.add(Id);
@@ -105,6 +106,11 @@ export class Survey {
       if (error.status === 404) this.#listener.onGone(container);
     }
   }
+}
+
+/** dockerode hands on whatever came. */
+function isListing(list: unknown): boolean {
+  return Array.isArray(list) && list.every((one) => typeof one?.Id === "string");
 }
 
 /** A listing has health only in its words: "Up 3 seconds (health: starting)". */

@@ -1,4 +1,4 @@
-/** What people ask of a task that is a process: its log, a command beside it, what it uses. A door. */
+/** What people ask of a process: its log, a command beside it, what it uses. A door. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskId } from "../../model/ids.ts";

@@ -7,19 +7,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, closeSync, openSync } from "node:fs";
 import { basename } from "node:path";
 import { OperationError, type Problem } from "../../model/problem.ts";
-import type { CheckTest, PortKey, ProcessWorkload } from "../../model/spec.ts";
+import type { ProcessWorkload } from "../../model/spec.ts";
 import type { StartOrder, StopOrder } from "../../ports.ts";
-import type { Environment } from "../environment.ts";
 import { pause } from "../pause.ts";
-import { probe } from "../probe.ts";
-import { hear, identityOf, isOver, newEntry, type TaskEntry, targetPorts } from "../task-entry.ts";
-import { TaskWatch, type WatchPlan } from "../task-watch.ts";
-import { findProgram } from "./command-path.ts";
+import { hear, identityOf, isOver, newEntry, type TaskEntry } from "../task-entry.ts";
+import { TaskWatch } from "../task-watch.ts";
 import { ControlGroup } from "./control-group.ts";
 import { bootId, isAlive, type ProcessIdentity, readStat, signalGroup } from "./kernel.ts";
-import { type PortMap, processEnvironment } from "./process-environment.ts";
-import { type Command, runsWell } from "./process-exec.ts";
+import { performCheck, processAddress, watchPlan } from "./process-checks.ts";
+import type { PortMap } from "./process-environment.ts";
+import type { Command } from "./process-exec.ts";
 import { signalNumber } from "./signals.ts";
+import { TaskCommands } from "./task-commands.ts";
 import { TaskDirectory, type TaskRecord } from "./task-directory.ts";
 import { TaskLog } from "./task-log.ts";
 import { wrap } from "./wrapper.ts";
@@ -42,7 +41,7 @@ export class ProcessTask {
   readonly entry: TaskEntry;
   readonly order: StartOrder;
   readonly log: TaskLog;
-  readonly #workload: ProcessWorkload;
+  readonly #commands: TaskCommands;
   readonly #directory: TaskDirectory;
   readonly #around: TaskSurroundings;
   readonly #ended = Promise.withResolvers<void>();
@@ -61,9 +60,9 @@ export class ProcessTask {
   ) {
     this.order = order;
     this.entry = newEntry(identityOf(order, createdAtMs));
-    this.#workload = workload;
     this.#around = around;
     this.#directory = TaskDirectory.of(around.root, order.task);
+    this.#commands = new TaskCommands(order, workload, this.#directory.work);
     this.log = new TaskLog(order.task, this.#directory.path, around.logBytesMax);
   }
 
@@ -90,17 +89,22 @@ export class ProcessTask {
 
   /** Throws OperationError with command-not-found, and what the system throws. */
   launch(ports: PortMap): void {
-    const { nodeName, log } = this.#around;
+    const { nodeName: node, log } = this.#around;
+    const own = this.#commands.own(ports);
+    if (own === undefined) {
+      const command = this.#commands.name;
+      throw new OperationError({ code: "command-not-found", command, node });
+    }
     this.#ports = ports;
-    const argv = this.#argv(nodeName);
     this.#directory.create();
-    const name = basename(this.#directory.path);
-    const { group, unenforced } = ControlGroup.create(name, this.order.spec.resources);
+    const groupName = basename(this.#directory.path);
+    const { group, unenforced } = ControlGroup.create(groupName, this.order.spec.resources);
     this.#group = group;
     for (const limit of unenforced) this.#say(`shoal: not enforced on this node: ${limit}`);
     for (const limit of unenforced) log(`${this.order.task} runs without its ${limit}`);
     this.#directory.write(this.#record());
-    this.#run(wrap(this.#directory.path, group.doors, argv));
+    const argv = [own.program, ...own.args];
+    this.#run(wrap(this.#directory.path, group.doors, argv), own);
   }
 
   /** What a former agent started, as far as its directory and the kernel know. */
@@ -179,28 +183,9 @@ export class ProcessTask {
   /** A command as it would be run in the task itself; undefined when there is no such program. */
   command(
     argv: readonly string[],
-    extra: { readonly env: Environment; readonly workingDir?: string } = { env: {} },
+    extra?: Parameters<TaskCommands["find"]>[2],
   ): Command | undefined {
-    const environment = { ...this.#environment(), ...extra.env };
-    const directory = extra.workingDir ?? this.#directory.work;
-    const program = findProgram(argv[0] ?? "", environment, directory);
-    if (program === undefined) return undefined;
-    return { program, args: argv.slice(1), environment, directory };
-  }
-
-  #environment(): Environment {
-    return processEnvironment(this.order, this.#workload, this.#ports, {
-      outer: process.env,
-      nodePath: process.execPath,
-      home: this.#directory.work,
-    });
-  }
-
-  #argv(node: string): readonly string[] {
-    const [name = "", ...args] = this.#workload.command;
-    const program = findProgram(name, this.#environment(), this.#directory.work);
-    if (program !== undefined) return [program, ...args];
-    throw new OperationError({ code: "command-not-found", command: name, node });
+    return this.#commands.find(argv, this.#ports, extra);
   }
 
   #record(): TaskRecord {
@@ -218,13 +203,13 @@ export class ProcessTask {
   }
 
   /** Output goes to files that the child holds itself: it outlives us, and so must they. */
-  #run([program, ...args]: readonly string[]): void {
+  #run([program, ...args]: readonly string[], { directory, environment }: Command): void {
     const output = openSync(this.log.path("stdout"), "a", 0o600);
     const errors = openSync(this.log.path("stderr"), "a", 0o600);
     try {
       const child = spawn(program as string, args, {
-        cwd: this.#directory.work,
-        env: { ...this.#environment() },
+        cwd: directory,
+        env: { ...environment },
         stdio: ["ignore", output, errors],
         detached: true,
       });
@@ -253,10 +238,11 @@ export class ProcessTask {
 
   #up(): void {
     this.entry.phase = "up";
-    this.entry.endpoint = { address: "127.0.0.1", ports: this.#ports };
+    this.entry.endpoint = { address: processAddress, ports: this.#ports };
     const watch = new TaskWatch(
-      this.#watchPlan(),
-      (test, timeoutMs, signal) => this.#perform(test, timeoutMs, signal),
+      watchPlan(this.order.spec, this.#ports, this.entry.identity.createdAtMs),
+      (test, timeoutMs, signal) =>
+        performCheck(test, this.#commands, this.#ports, timeoutMs, signal),
       () => {
         hear(this.entry, watch.verdict);
         this.#around.onChange();
@@ -265,32 +251,6 @@ export class ProcessTask {
     this.#watch = watch;
     hear(this.entry, watch.verdict);
     this.#around.onChange();
-  }
-
-  #watchPlan(): WatchPlan {
-    const { health } = this.order.spec;
-    const liveness = health.disabled ? undefined : health.liveness;
-    const hasCheck = liveness !== undefined || health.readiness !== undefined;
-    const tcp = targetPorts(this.order.spec).filter((key) => key.endsWith("/tcp"));
-    return {
-      liveness,
-      livenessOnce: false,
-      readiness: health.readiness,
-      ports: hasCheck ? [] : tcp.flatMap((key) => this.#ports[key] ?? []),
-      address: "127.0.0.1",
-      startedAtMs: this.entry.identity.createdAtMs,
-    };
-  }
-
-  async #perform(test: CheckTest, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    if (test.kind !== "command") {
-      // A port that the spec does not name is what it says.
-      const port = this.#ports[`${test.port}/tcp` as PortKey] ?? test.port;
-      return await probe(test, { address: "127.0.0.1", port }, timeoutMs, signal);
-    }
-    const argv = test.shell ? ["/bin/sh", "-c", test.command.join(" ")] : test.command;
-    const command = this.command(argv);
-    return command !== undefined && (await runsWell(command, timeoutMs, signal));
   }
 
   async #stop(graceMs: number, signal: number): Promise<void> {

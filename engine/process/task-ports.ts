@@ -1,4 +1,4 @@
-/** The ports a process gets: the published ones where it has them to itself, else free ones. A door. */
+/** The ports a process gets: published ones that are its own, else free ones. A door. */
 
 import { OperationError } from "../../model/problem.ts";
 import type { PortKey, ServiceSpec } from "../../model/spec.ts";

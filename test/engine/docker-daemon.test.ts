@@ -14,8 +14,16 @@ import type { ContainerWorkload, ServiceSpec } from "../../model/spec.ts";
 import type { Engine, Sessions, StartOrder } from "../../ports.ts";
 import { findCommand } from "../prepare.ts";
 import { until } from "../until.ts";
-import { fails, logOf, runCommand, untilLine } from "./conformance.ts";
-import { newCheck, newMesh, newOrder, newSpec, node } from "./orders.ts";
+import { fails, logOf, runCommand, untilLine } from "./engine-bench.ts";
+import {
+  newCheck,
+  newContainer,
+  newMesh,
+  newOrder,
+  newSpec,
+  node,
+  randomSubnet,
+} from "./orders.ts";
 import { OwnDockerd } from "./own-dockerd.ts";
 import { patienceMs, Watcher } from "./watcher.ts";
 
@@ -66,7 +74,7 @@ describe("the Docker engine and its daemon", { skip }, () => {
     more: Partial<ServiceSpec> = {},
     order: Partial<StartOrder> = {},
   ): StartOrder {
-    const spec = newSpec(container(workload), more);
+    const spec = newSpec(newContainer(workload), more);
     return newOrder(mesh, spec, { subnet, dnsAddress: "10.127.0.1", ...order });
   }
 
@@ -93,7 +101,7 @@ describe("the Docker engine and its daemon", { skip }, () => {
       assert.deepEqual({ ...problem, image: "127.0.0.1:9/absent:1", node: "first" }, problem);
     });
 
-    test("one that its registry does not know is not found; one that is here is not asked for", async () => {
+    test("one that its registry does not know is not found, and one that is here not asked", async () => {
       let asked = 0;
       const registry = createServer((request, response) => {
         asked++;
@@ -385,18 +393,6 @@ describe("the Docker engine and its daemon", { skip }, () => {
     await watcher.untilReady(order.task);
   });
 });
-
-function container(more: Partial<ContainerWorkload>): ContainerWorkload {
-  const command = ["sleep", "600"];
-  const plain = { env: {}, containerLabels: {}, mounts: [], command };
-  return { kind: "container", image: "busy:1", pull: "never", ...plain, ...more };
-}
-
-/** Somewhere in 10.128.0.0/9, so that two runs side by side do not meet. */
-function randomSubnet(): string {
-  const part = (first: number, count: number) => first + Math.floor(Math.random() * count);
-  return `10.${part(128, 128)}.${part(0, 256)}.0/24`;
-}
 
 function prefix(address = ""): string {
   return address.split(".").slice(0, 3).join(".");

@@ -6,33 +6,17 @@ import { containerName } from "../../engine/docker/labels.ts";
 import type { TaskId } from "../../model/ids.ts";
 import type { ContainerWorkload } from "../../model/spec.ts";
 import { findCommand } from "../prepare.ts";
-import { conform, type EngineBed } from "./conformance.ts";
+import { conform } from "./conformance.ts";
+import type { EngineBed } from "./engine-bench.ts";
+import { newContainer, randomSubnet } from "./orders.ts";
 import { OwnDockerd } from "./own-dockerd.ts";
 
-const image = "busy:1";
-
-function container(more: Partial<ContainerWorkload>): ContainerWorkload {
-  return {
-    kind: "container",
-    image,
-    pull: "never",
-    env: {},
-    containerLabels: {},
-    mounts: [],
-    workingDir: "/www",
-    ...more,
-  };
-}
-
-/** Somewhere in 10.128.0.0/9, so that two runs side by side do not meet. */
-function randomSubnet(): string {
-  const part = (first: number, count: number) => first + Math.floor(Math.random() * count);
-  return `10.${part(128, 128)}.${part(0, 256)}.0/24`;
-}
+const container = (more: Partial<ContainerWorkload>) =>
+  newContainer({ workingDir: "/www", ...more });
 
 async function open(): Promise<EngineBed> {
   const dockerd = await OwnDockerd.create();
-  await dockerd.makeImage(image);
+  await dockerd.makeImage("busy:1");
   const { socketPath } = dockerd;
   return {
     kind: "docker",

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { MeshId, NodeId, ReplicaId, RevisionId, ServiceId, TaskId } from "../../model/ids.ts";
-import type { Check, ServiceSpec, UpdateSpec } from "../../model/spec.ts";
+import type { Check, ContainerWorkload, ServiceSpec, UpdateSpec } from "../../model/spec.ts";
 import type { StartOrder } from "../../ports.ts";
 
 export const node = "12D3KooWEngineTest" as NodeId;
@@ -70,3 +70,15 @@ export function newCheck(test: Check["test"], more: Partial<Check> = {}): Check 
 }
 
 export const httpPort = { published: 8080, target: 80, protocol: "tcp", mode: "ingress" } as const;
+
+/** Of the image that the tests' daemons have: see own-dockerd.ts. */
+export function newContainer(more: Partial<ContainerWorkload> = {}): ContainerWorkload {
+  const plain = { env: {}, containerLabels: {}, mounts: [], command: ["sleep", "600"] };
+  return { kind: "container", image: "busy:1", pull: "never", ...plain, ...more };
+}
+
+/** Somewhere in 10.128.0.0/9, so that two runs side by side do not meet. */
+export function randomSubnet(): string {
+  const part = (first: number, count: number) => first + Math.floor(Math.random() * count);
+  return `10.${part(128, 128)}.${part(0, 256)}.0/24`;
+}

@@ -61,8 +61,8 @@ export class OwnDockerd {
     const exited = once(daemon, "exit");
     daemon.kill("SIGKILL");
     await exited;
-    // Its containerd dies with it, and where no init reaps it, the next daemon would take the zombie
-    // of that pid for a containerd that is about to answer.
+    // Its containerd dies with it, and where no init reaps it, the next daemon would take the
+    // zombie of that pid for a containerd that is about to answer.
     await rm(join(this.directory, "exec/containerd/containerd.pid"), { force: true });
   }
 

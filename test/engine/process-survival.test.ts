@@ -24,7 +24,7 @@ import type { TaskId } from "../../model/ids.ts";
 import type { ServiceSpec } from "../../model/spec.ts";
 import type { Engine, Sessions, StartOrder } from "../../ports.ts";
 import { until } from "../until.ts";
-import { logOf, runCommand, untilLine } from "./conformance.ts";
+import { logOf, runCommand, untilLine } from "./engine-bench.ts";
 import { httpPort, newMesh, newOrder, newSpec, node } from "./orders.ts";
 import { patienceMs, Watcher } from "./watcher.ts";
 
@@ -218,7 +218,7 @@ test("the agent's own environment is not the task's", async () => {
   assert.ok(lines.includes(pathOf(order.task, "work")));
 });
 
-test("a log that outgrows its bound is cut at its old end, and a follower misses nothing", async () => {
+test("a log that outgrows its bound is cut at its old end, and followers miss nothing", async () => {
   const { engine, watcher } = await open(20_000);
   const order = orderOf(
     "while [ ! -e go ]; do sleep 0.05; done; i=0; " +

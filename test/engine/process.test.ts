@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openProcessEngine } from "../../engine/process/process-engine.ts";
 import type { TaskId } from "../../model/ids.ts";
-import { conform, type EngineBed, type Workload } from "./conformance.ts";
+import { conform } from "./conformance.ts";
+import type { EngineBed, Workload } from "./engine-bench.ts";
 
 /** Serves index.html of its directory, as busybox's httpd does in the containers. */
 const serverCode = `

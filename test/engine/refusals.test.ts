@@ -19,17 +19,20 @@ const workload: ContainerWorkload = {
 // The words of Docker 20.10 to 28, as they were met.
 const starts: [message: string, code: string, detail: object][] = [
   [
-    "driver failed programming external connectivity on endpoint web (1f2e): Bind for 0.0.0.0:8080 failed: port is already allocated",
+    "driver failed programming external connectivity on endpoint web (1f2e): " +
+      "Bind for 0.0.0.0:8080 failed: port is already allocated",
     "port-in-use",
     { port: 8080, protocol: "tcp" },
   ],
   [
-    "driver failed programming external connectivity on endpoint web (1f2e): Error starting userland proxy: listen tcp4 0.0.0.0:8080: bind: address already in use",
+    "driver failed programming external connectivity on endpoint web (1f2e): " +
+      "Error starting userland proxy: listen tcp4 0.0.0.0:8080: bind: address already in use",
     "port-in-use",
     { port: 8080, protocol: "tcp" },
   ],
   [
-    "failed to set up container networking: driver failed programming external connectivity on endpoint web: failed to bind host port for 0.0.0.0:53:172.17.0.2:53/udp: address already in use",
+    "failed to set up container networking: driver failed programming external connectivity on " +
+      "endpoint web: failed to bind host port for 0.0.0.0:53:172.17.0.2:53/udp: address already in use",
     "port-in-use",
     { protocol: "udp" },
   ],
@@ -39,12 +42,15 @@ const starts: [message: string, code: string, detail: object][] = [
     { port: 5353, protocol: "udp" },
   ],
   [
-    'OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "serve": executable file not found in $PATH: unknown',
+    "OCI runtime create failed: container_linux.go:380: starting container " +
+      'process caused: exec: "serve": executable file not found in $PATH: unknown',
     "command-not-found",
     { command: "serve" },
   ],
   [
-    'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/bin/serve": stat /bin/serve: no such file or directory: unknown',
+    "failed to create task for container: failed to create shim task: " +
+      "OCI runtime create failed: runc create failed: unable to start " +
+      'container process: exec: "/bin/serve": stat /bin/serve: no such file or directory: unknown',
     "command-not-found",
     { command: "/bin/serve" },
   ],
