@@ -3,9 +3,9 @@
  * table. Puts the parts of this room together; begin reading here. A door.
  *
  * ```
- * client → published-ports → tcp → balancer → splice → endpoint of this node
- *                                           → join → stream → forward (on the other node) → endpoint
- *                            udp → udp-flow → datagram-link, the same two ways
+ * client → tcp → balancer → splice → endpoint of this node
+ *                         → join → stream → forward on the other node → endpoint
+ *          udp → udp-flow → datagram-link, the same two ways
  * ```
  */
 
