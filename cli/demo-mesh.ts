@@ -127,7 +127,7 @@ export class DemoMesh {
   #agentsOf({ data }: DemoNode): number[] {
     return pids().filter((pid) => {
       const words = readProc(pid, "cmdline");
-      return words.includes(data) && words.some((word) => word.endsWith("/node/main.ts"));
+      return words.includes(data) && words.some(isAgent);
     });
   }
 
@@ -146,6 +146,11 @@ export class DemoMesh {
   #identity({ data }: DemoNode): { readonly mesh: string; readonly node: string } {
     return this.#local.read(data) ?? { mesh: "", node: "" };
   }
+}
+
+/** The agent's file, whichever way it runs: see bin/with-node. */
+export function isAgent(word: string): boolean {
+  return word.endsWith("/node/main.ts") || word.endsWith("/dist/agent.js");
 }
 
 /** The first port from there on that nobody has on any of these addresses. */

@@ -35,7 +35,9 @@ const restartMs = 1_000;
 /** A few hundred members' state is far below it; a leak ends the worker, not the agent. */
 const limits = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
 
-const entry = new URL("./probe-worker.ts", import.meta.url);
+/** As a source beside this one, or beside the one file that bin/build.ts makes. */
+const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const entry = new URL(`./probe-worker.${extension}`, import.meta.url);
 
 /** Rejects with an OperationError when the port cannot be had. */
 export async function openProbes(options: ProberOptions): Promise<Prober> {

@@ -64,7 +64,8 @@ export function parseSettings(args: readonly string[]): Settings | readonly Prob
   const engines = readEngines(values.engine, problems);
   const dns = values.dns ?? [dnsDefault];
   for (const address of dns) {
-    if (!/^.+:\d{1,5}$/.test(address)) problems.push(slip("--dns", `${address} is no ADDRESS:PORT`));
+    if (!/^.+:\d{1,5}$/.test(address))
+      problems.push(slip("--dns", `${address} is no ADDRESS:PORT`));
   }
   if (problems.length > 0 || data === undefined) return problems;
   return {

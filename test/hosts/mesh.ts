@@ -5,6 +5,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isAgent } from "../../cli/demo-mesh.ts";
 import type { MeshView } from "../../model/view.ts";
 import { root } from "../tidy/source-tree.ts";
 import { until } from "../until.ts";
@@ -67,7 +68,7 @@ export class BedMesh {
       const path = `/proc/${pid}/cmdline`;
       if (!existsSync(path)) return false;
       const words = readFileSync(path, "utf8").split("\0");
-      return words.some((word) => word.endsWith("/node/main.ts"));
+      return words.some(isAgent);
     });
   }
 

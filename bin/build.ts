@@ -1,0 +1,56 @@
+/**
+ * Makes dist/agent.js and dist/probe-worker.js of the sources, each in one piece, by rename, so that
+ * an agent that starts meanwhile reads the old one or the new one. bin/with-node runs this when a
+ * source is newer. Ends with exit code 1 where the checkout cannot be written. A door.
+ */
+
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build, type Plugin } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+const dist = join(root, "dist");
+/** CommonJS packages call `require` for Node's own modules; an ES module has to make one. */
+const banner =
+  'import { createRequire as makeRequire } from "node:module";' +
+  "const require = makeRequire(import.meta.url);";
+
+/** zod brings its messages in fifty languages, a fifth of the whole; its English ones are named. */
+const oneLanguage: Plugin = {
+  name: "one-language",
+  setup({ onLoad }) {
+    const filter = /\/zod\/v4\/locales\/index\.js$/;
+    onLoad({ filter }, () => ({ contents: "export {};" }));
+  },
+};
+
+async function main(): Promise<void> {
+  mkdirSync(dist, { recursive: true });
+  const fresh = mkdtempSync(join(dist, "new-"));
+  try {
+    await build({
+      absWorkingDir: root,
+      entryPoints: { agent: "node/main.ts", "probe-worker": "link/probe-worker.ts" },
+      outdir: fresh,
+      bundle: true,
+      platform: "node",
+      target: "node24",
+      format: "esm",
+      // Names and lines stay, so that an error's stack tells where it was.
+      minifySyntax: true,
+      plugins: [oneLanguage],
+      banner: { js: banner },
+      logLevel: "error",
+    });
+    for (const file of ["probe-worker.js", "agent.js"]) {
+      renameSync(join(fresh, file), join(dist, file));
+    }
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(`shoal: agents run from the sources: ${String(error)}`);
+  process.exitCode = 1;
+});
