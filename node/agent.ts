@@ -11,40 +11,29 @@
  * - Same state and same event give the same effects. Time and chance arrive with the event.
  */
 
-import type { Signer, Verify } from "../crdt/signed.ts";
 import { Membership } from "../gossip/membership.ts";
 import { Store, type Touched } from "../gossip/store.ts";
-import type { NodeFacts, Row, TaskFacts } from "../model/documents.ts";
+import type { NodeFacts, TaskFacts } from "../model/documents.ts";
 import type { MeshId, NodeId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
 import type { Problem } from "../model/problem.ts";
 import type { MeshView } from "../model/view.ts";
 import { Placer } from "../placement/placer.ts";
 import type { ProbeVerdict } from "../ports.ts";
+import type { AgentOptions } from "./agent-options.ts";
 import type { Config } from "./config.ts";
 import type { Desired, Statuses } from "./desired.ts";
 import type { Effect, Event, OperatorWrite, OwnFacts, Timer } from "./effects.ts";
 import { LocalTasks } from "./local-tasks.ts";
 import { readNode } from "./mesh-facts.ts";
 import { Neighbours } from "./neighbours.ts";
+import { OperatorWrites } from "./operator-writes.ts";
+import { OwnRows } from "./own-rows.ts";
 import { claimPorts } from "./routing.ts";
 import { SyncPace } from "./sync-pace.ts";
+import { Timers } from "./timers.ts";
 import { buildView } from "./view.ts";
 import { Worklist } from "./worklist.ts";
-import { judgeWrite } from "./write-check.ts";
-
-export type AgentOptions = {
-  readonly mesh: MeshId;
-  readonly signer: Signer;
-  readonly verify: Verify;
-  readonly config: Config;
-  readonly facts: NodeFacts;
-  /** As containers reach this node's DNS; "" without. */
-  readonly dnsAddress: string;
-  /** What storage held when the agent started. */
-  readonly loaded: ConstructorParameters<typeof Store>[0]["loaded"];
-  readonly problems: readonly Problem[];
-};
 
 export class Agent {
   readonly mesh: MeshId;
@@ -56,15 +45,14 @@ export class Agent {
   readonly #pace: SyncPace;
   readonly #tasks: LocalTasks;
   readonly #worklist: Worklist;
+  readonly #timers = new Timers();
+  readonly #writes: OperatorWrites;
+  readonly #rows: OwnRows;
   readonly #rttMs = new Map<NodeId, number>();
   #facts: NodeFacts;
-  #own: { readonly of: NodeFacts; readonly key: string; readonly row: Row } | undefined;
   #dnsAddress: string;
   #engineProblems: readonly Problem[];
   #routeProblems: readonly Problem[] = [];
-  #storageProblem: Problem | undefined;
-  #armed = new Set<Timer>();
-  #desired: Desired | undefined;
   #lateMs = 0;
 
   constructor(options: AgentOptions) {
@@ -76,6 +64,8 @@ export class Agent {
     this.#engineProblems = options.problems;
     const { mesh, signer, verify, loaded } = options;
     this.store = new Store({ mesh, self: signer, verify, ...(loaded ? { loaded } : {}) });
+    this.#writes = new OperatorWrites(this.mesh, this.store);
+    this.#rows = new OwnRows(this.self, this.store);
     this.#membership = new Membership({ self: this.self });
     this.#neighbours = new Neighbours(this.self);
     this.#pace = new SyncPace(options.config);
@@ -96,7 +86,7 @@ export class Agent {
         return this.#judge(event.verdict, moment);
       case "engine-reported":
         this.#tasks.observe(event.report, moment);
-        return this.#soon("reconcile", this.#config.reconcileMs);
+        return this.#timers.soon("reconcile", this.#config.reconcileMs);
       case "routes-reported":
         this.#routeProblems = event.problems;
         return [];
@@ -105,7 +95,7 @@ export class Agent {
       case "write-asked":
         return this.#write(event.request, event.write, moment);
       case "stored":
-        return this.#stored(event.request, event.problem);
+        return this.#writes.stored(event.request, event.problem);
       case "timer-fired":
         return this.#fire(event.timer, event.lateMs, moment);
     }
@@ -126,7 +116,7 @@ export class Agent {
     });
   }
 
-  /** The desired state as of the last look, computed now when there was none. */
+  /** What should be, by all that this node knows now. */
   desired(moment: Moment): Desired {
     return this.#look(moment);
   }
@@ -141,10 +131,9 @@ export class Agent {
   }
 
   #problems(): Problem[] {
-    const storage = this.#storageProblem === undefined ? [] : [this.#storageProblem];
     return [
       ...this.#engineProblems,
-      ...storage,
+      ...this.#writes.problems(),
       ...this.#tasks.problems(),
       ...this.#routeProblems,
       ...this.store.problems(),
@@ -157,8 +146,8 @@ export class Agent {
     this.#tasks.restore(rows.tasks, moment.monotonicMs);
     return [
       ...this.#reconcile(moment),
-      ...this.#soon("idle", this.#config.idleReconcileMs),
-      ...this.#soon("sync", this.#pace.first(moment)),
+      ...this.#timers.soon("idle", this.#config.idleReconcileMs),
+      ...this.#timers.soon("sync", this.#pace.first(moment)),
     ];
   }
 
@@ -172,7 +161,10 @@ export class Agent {
     this.#neighbours.changeLink(node, state);
     if (state === "down") {
       this.#membership.linkDown(node, moment.monotonicMs);
-      return [{ kind: "hasten", node }, ...this.#soon("reconcile", this.#config.reconcileMs)];
+      return [
+        { kind: "hasten", node },
+        ...this.#timers.soon("reconcile", this.#config.reconcileMs),
+      ];
     }
     return [{ kind: "send", to: node, frame: this.store.greet(moment) }];
   }
@@ -192,44 +184,20 @@ export class Agent {
   #learn(facts: OwnFacts, dnsAddress: string | undefined): Effect[] {
     this.#facts = { ...this.#facts, ...facts };
     if (dnsAddress !== undefined) this.#dnsAddress = dnsAddress;
-    return this.#soon("reconcile", this.#config.reconcileMs);
+    return this.#timers.soon("reconcile", this.#config.reconcileMs);
   }
 
-  /** Checked, merged, put on disk, and only then acknowledged: see `#stored`. */
   #write(request: number, write: OperatorWrite, moment: Moment): Effect[] {
-    const refuse = (problems: readonly Problem[]): Effect[] => [
-      { kind: "answer", request, problems },
-    ];
-    if (this.#storageProblem !== undefined) {
-      return [...refuse([this.#storageProblem]), ...this.#retryStore()];
-    }
-    const problems = judgeWrite(write, this.#look(moment), this.store, this.mesh);
-    if (problems.length > 0) return refuse(problems);
-    const { revisions, facts } = write;
-    const outcome = this.store.submit({ revisions: [...revisions], facts: [...facts] }, moment);
-    if (outcome.kind === "refused") return refuse(outcome.problems);
-    this.#desired = undefined;
-    return [
-      { kind: "store", writes: this.store.takeWrites(), request },
-      ...this.#soon("flush", 0),
-      ...this.#soon("reconcile", 0),
-    ];
-  }
-
-  /** A disk that was full may have room again; the host still has what it refused. */
-  #retryStore(): Effect[] {
-    if (this.#storageProblem === undefined) return [];
-    return [{ kind: "store", writes: [], request: undefined }];
-  }
-
-  #stored(request: number | undefined, problem: Problem | undefined): Effect[] {
-    this.#storageProblem = problem;
-    if (request === undefined) return [];
-    return [{ kind: "answer", request, problems: problem === undefined ? [] : [problem] }];
+    const effects = this.#writes.take(request, write, () => this.#look(moment), moment);
+    const isMerged = effects.some(({ kind }) => kind === "store");
+    const timers = this.#timers;
+    return isMerged
+      ? [...effects, ...timers.soon("flush", 0), ...timers.soon("reconcile", 0)]
+      : effects;
   }
 
   #fire(timer: Timer, lateMs: number, moment: Moment): Effect[] {
-    this.#armed.delete(timer);
+    this.#timers.fired(timer);
     this.#lateMs = Math.max(this.#lateMs, lateMs);
     switch (timer) {
       case "flush":
@@ -242,8 +210,8 @@ export class Agent {
         return [
           ...this.#reconcile(moment),
           ...this.#flush(moment, true),
-          ...this.#retryStore(),
-          ...this.#soon("idle", this.#config.idleReconcileMs),
+          ...this.#writes.retry(),
+          ...this.#timers.soon("idle", this.#config.idleReconcileMs),
         ];
       case "sync":
         return this.#sync(moment);
@@ -269,34 +237,27 @@ export class Agent {
     const delayMs = this.#pace.next(this.store.convergedAgoMs(moment), moment);
     return [
       ...targets.map((to): Effect => ({ kind: "send", to, frame })),
-      ...this.#soon("sync", delayMs),
+      ...this.#timers.soon("sync", delayMs),
     ];
   }
 
   /** News may not have reached everyone: compare with somebody soon. */
   #stir(moment: Moment): Effect[] {
     const delayMs = this.#pace.stir(moment);
-    return delayMs === undefined ? [] : [{ kind: "set-timer", timer: "sync", delayMs }];
+    return delayMs === undefined ? [] : this.#timers.set("sync", delayMs);
   }
 
   #follow(touched: Touched, moment: Moment): Effect[] {
     if (touched.nodes.size === 0 && touched.keys.size === 0 && !touched.trust) return [];
     return [
       ...this.#stir(moment),
-      ...this.#soon("reconcile", this.#config.reconcileMs),
-      ...this.#soon("flush", this.#config.flushMs),
+      ...this.#timers.soon("reconcile", this.#config.reconcileMs),
+      ...this.#timers.soon("flush", this.#config.flushMs),
     ];
   }
 
-  #soon(timer: Timer, delayMs: number): Effect[] {
-    if (this.#armed.has(timer) && delayMs > 0) return [];
-    this.#armed.add(timer);
-    return [{ kind: "set-timer", timer, delayMs }];
-  }
-
   #look(moment: Moment): Desired {
-    this.#desired = this.#worklist.look(this.store, this.#membership.statuses(), moment);
-    return this.#desired;
+    return this.#worklist.look(this.store, this.#membership.statuses(), moment);
   }
 
   /** Compare what is with what should be, once, and say so. */
@@ -305,8 +266,8 @@ export class Agent {
     this.#lateMs = 0;
     const { incarnation } = membership;
     // First, because what this node should run depends on what it says it can.
-    const rows = new Map([["node", this.#ownRow(moment)]]);
-    this.store.amend(rows, { wallMs: moment.wallMs, incarnation });
+    const facts = this.#rows.facts(this.#facts, this.#tasks, this.#problems(), moment);
+    this.#rows.writeFacts(facts, incarnation, moment);
     const desired = this.#look(moment);
     const work = this.#worklist.work({
       desired,
@@ -321,59 +282,19 @@ export class Agent {
         subnet: this.#facts.subnet,
       },
     });
-    this.#writeRows(membership.accuse, work.rows, incarnation, moment);
+    this.#rows.writeWork(work.rows, membership.accuse, incarnation, moment);
     const wakeAtMs = Math.min(membership.wakeAtMs ?? Number.POSITIVE_INFINITY, work.wakeAtMs);
     const urgent = membership.changed || work.urgent;
     return [
       ...work.effects,
       ...this.#neighbours.follow(desired),
-      ...this.#soon("flush", urgent ? 0 : this.#config.flushMs),
-      ...this.#wake(wakeAtMs, moment),
+      ...this.#timers.soon("flush", urgent ? 0 : this.#config.flushMs),
+      ...this.#timers.at("membership", wakeAtMs, moment),
     ];
-  }
-
-  #wake(wakeAtMs: number, moment: Moment): Effect[] {
-    if (!Number.isFinite(wakeAtMs)) return [];
-    this.#armed.delete("membership");
-    return this.#soon("membership", Math.max(1, Math.ceil(wakeAtMs - moment.monotonicMs)));
-  }
-
-  #writeRows(
-    accuse: ReadonlyMap<NodeId, number>,
-    rows: ReadonlyMap<string, Row>,
-    incarnation: number,
-    moment: Moment,
-  ): void {
-    const wanted = new Map<string, Row>(rows);
-    for (const [accused, theirs] of accuse) {
-      wanted.set(`accuse/${accused}`, { kind: "accuse", accused, incarnation: theirs });
-    }
-    const changes = new Map<string, Row | undefined>(wanted);
-    for (const [key] of this.store.rows(this.self, "")) {
-      if (!wanted.has(key) && isOurs(key)) changes.set(key, undefined);
-    }
-    this.store.amend(changes, { wallMs: moment.wallMs, incarnation });
-  }
-
-  /** One object while nothing changed. */
-  #ownRow({ monotonicMs }: Moment): Row {
-    const ofAll = this.#facts;
-    const engines = ofAll.engines.filter((engine) => this.#tasks.isUsable(engine, monotonicMs));
-    const ailments = [...new Set(this.#problems().map(({ code }) => code))].sort();
-    const key = `${engines.join()} ${ailments.join()}`;
-    if (this.#own?.of !== ofAll || this.#own.key !== key) {
-      this.#own = { of: ofAll, key, row: { kind: "node", ...ofAll, engines, ailments } };
-    }
-    return this.#own.row;
   }
 
   /** Own tasks as they stand, for the doors that serve people. */
   ownTasks(): readonly TaskFacts[] {
     return this.#tasks.all().map(({ facts }) => facts);
   }
-}
-
-/** Rows that the store keeps for itself are not ours to delete. */
-function isOurs(key: string): boolean {
-  return /^(task\/|no-fit\/|accuse\/)/.test(key);
 }

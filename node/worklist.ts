@@ -4,31 +4,24 @@
  * back from rows: since when something has been so.
  */
 
-import { hex, sha256 } from "../crdt/hash.ts";
 import type { Store } from "../gossip/store.ts";
 import type { Row, TaskFacts } from "../model/documents.ts";
-import {
-  type NodeId,
-  type ReplicaId,
-  type ServiceId,
-  splitReplicaId,
-  type TaskId,
-} from "../model/ids.ts";
+import type { NodeId, ReplicaId, ServiceId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
-import { explain } from "../model/problem.ts";
-import type { StartOrder } from "../ports.ts";
 import type { Config } from "./config.ts";
 import {
   computeDesired,
   type Desired,
-  hasMajority,
   type Place,
   type Statuses,
   type WantedService,
 } from "./desired.ts";
 import type { Effect } from "./effects.ts";
+import { ElsewhereWatch } from "./elsewhere.ts";
 import type { LocalTask, LocalTasks } from "./local-tasks.ts";
-import { type Action, type Assignment, type Elsewhere, reconcile } from "./reconcile.ts";
+import { engineOf, newTaskId, type OrderFrame, startEffect, stopOrder } from "./orders.ts";
+import { type Action, type Assignment, reconcile } from "./reconcile.ts";
+import { Refusals } from "./refusals.ts";
 import { isLive } from "./rollout.ts";
 import { deriveRouting } from "./routing.ts";
 
@@ -37,7 +30,7 @@ export type WorkInput = {
   readonly tasks: LocalTasks;
   readonly moment: Moment;
   readonly frozen: boolean;
-  readonly order: Pick<StartOrder, "mesh" | "node" | "nodeName" | "dnsAddress" | "subnet">;
+  readonly order: OrderFrame;
 };
 
 export type Work = {
@@ -59,14 +52,16 @@ export class Worklist {
   readonly #self: NodeId;
   readonly #config: Config;
   readonly #place: Place;
+  readonly #elsewhere: ElsewhereWatch;
+  readonly #refusals: Refusals;
   #assignedSince = new Map<ReplicaId, number>();
-  #readySince = new Map<TaskId, number>();
-  readonly #noFits = new Map<ReplicaId, Row & { kind: "no-fit" }>();
   #routes = "";
   #states = "";
 
   constructor(self: NodeId, config: Config, place: Place) {
     this.#self = self;
+    this.#elsewhere = new ElsewhereWatch(self);
+    this.#refusals = new Refusals(config.noFitMs);
     this.#config = config;
     this.#place = place;
   }
@@ -80,13 +75,13 @@ export class Worklist {
     const nowMs = moment.monotonicMs;
     const services = new Map(desired.services.map((service) => [service.service, service]));
     const assignments = this.#assign(input);
-    const readyElsewhere = this.#watchReady(desired, services, nowMs);
+    this.#elsewhere.look(desired, services, nowMs);
     const actions = reconcile({
       assignments,
       tasks: tasks.all(),
       isOpen: (engine) => tasks.isOpen(engine),
       elsewhere: (replica, service) =>
-        this.#findElsewhere(replica, services.get(service), desired, readyElsewhere),
+        this.#elsewhere.find(replica, services.get(service), desired),
       frozen: input.frozen,
       nowMs,
       config: this.#config,
@@ -138,53 +133,6 @@ export class Worklist {
       finished: isFinished(replica, service, tasks),
       engineOpen: tasks.isOpen(engine),
     };
-  }
-
-  /**
-   * Since when each replica is seen where it belongs: ready, on another live member, of the wanted
-   * revision. A task that is ready on a node that is not its place may be about to give way.
-   */
-  #watchReady(
-    desired: Desired,
-    services: ReadonlyMap<ServiceId, WantedService>,
-    nowMs: number,
-  ): ReadonlyMap<ReplicaId, number> {
-    const alive = new Set(
-      desired.members.filter(({ status }) => status === "alive").map(({ node }) => node),
-    );
-    const since = new Map<TaskId, number>();
-    const replicas = new Map<ReplicaId, number>();
-    for (const task of desired.tasks) {
-      const right = services.get(task.service)?.rollout.revision === task.revision;
-      const serves = task.ready && task.state === "running" && alive.has(task.node);
-      const isPlaced = desired.placement.assignments.get(task.replica) === task.node;
-      if (!right || !serves || !isPlaced || task.node === this.#self) continue;
-      const firstMs = this.#readySince.get(task.task) ?? nowMs;
-      since.set(task.task, firstMs);
-      replicas.set(task.replica, Math.min(firstMs, replicas.get(task.replica) ?? firstMs));
-    }
-    this.#readySince = since;
-    return replicas;
-  }
-
-  #findElsewhere(
-    replica: ReplicaId,
-    service: WantedService | undefined,
-    desired: Desired,
-    readySince: ReadonlyMap<ReplicaId, number>,
-  ): Elsewhere {
-    const own = desired.members.find(({ node }) => node === this.#self);
-    // This node itself was removed: nothing is wanted of it.
-    if (own === undefined) return { kind: "surplus" };
-    if (service === undefined) return { kind: desired.complete ? "removed" : "unplaced" };
-    if (!service.slots.includes(replica)) return { kind: "surplus" };
-    if (service.spec.isolation === "majority" && !hasMajority(desired.members)) {
-      return { kind: "surplus" };
-    }
-    if (desired.placement.assignments.has(replica)) {
-      return { kind: "moved", readySinceMs: readySince.get(replica) };
-    }
-    return { kind: own.policy.availability === "drain" ? "surplus" : "unplaced" };
   }
 
   #perform(action: Action, index: number, input: WorkInput): Effect[] {
@@ -252,7 +200,7 @@ export class Worklist {
     const effects: Effect[] = [];
     for (const task of ended) {
       const { facts } = task;
-      this.#refuse(task, moment);
+      this.#refusals.note(task, moment);
       const count = kept.get(facts.replica) ?? 0;
       const crowded = count >= this.#config.endedTasksKept;
       const wantedEnd = task.stopping && !task.givenUp;
@@ -274,20 +222,6 @@ export class Worklist {
     }
   }
 
-  /** What this node cannot run, it says, so that the next in rank takes over. */
-  #refuse(task: LocalTask, moment: Moment): void {
-    const { problem, facts } = task;
-    if (problem === undefined || !cannotRunHere.has(problem.code)) return;
-    task.problem = undefined;
-    this.#noFits.set(facts.replica, {
-      kind: "no-fit",
-      replica: facts.replica,
-      revision: facts.revision,
-      reason: explain(problem),
-      untilMs: moment.wallMs + this.#config.noFitMs,
-    });
-  }
-
   #route(desired: Desired): Effect[] {
     const { table } = deriveRouting(desired, this.#self);
     const fingerprint = JSON.stringify(table);
@@ -297,12 +231,8 @@ export class Worklist {
   }
 
   #rows(tasks: LocalTasks, wallMs: number): ReadonlyMap<string, Row> {
-    const rows = new Map<string, Row>();
+    const rows = new Map(this.#refusals.rows(wallMs));
     for (const { facts } of tasks.all()) rows.set(`task/${facts.task}`, rowOf(facts));
-    for (const [replica, row] of this.#noFits) {
-      if (row.untilMs <= wallMs) this.#noFits.delete(replica);
-      else rows.set(`no-fit/${replica}`, row);
-    }
     return rows;
   }
 
@@ -341,19 +271,6 @@ function rowOf(facts: TaskFacts): Row {
   return row;
 }
 
-/** Problems that another node may not have. */
-const cannotRunHere: ReadonlySet<string> = new Set([
-  "image-not-found",
-  "image-pull-failed",
-  "command-not-found",
-  "port-in-use",
-  "engine-refused",
-]);
-
-function engineOf(kind: "container" | "process"): "docker" | "process" {
-  return kind === "container" ? "docker" : "process";
-}
-
 /** Its restart policy wants no further task of this revision. */
 function isFinished(replica: ReplicaId, service: WantedService, tasks: LocalTasks): boolean {
   const { condition, maxAttempts } = service.rollout.spec.restart;
@@ -366,40 +283,4 @@ function isFinished(replica: ReplicaId, service: WantedService, tasks: LocalTask
   if (condition === "none") return true;
   if (condition === "on-failure" && ended.some(({ state }) => state === "complete")) return true;
   return maxAttempts > 0 && tasks.failuresOf(replica) > maxAttempts;
-}
-
-const stopDefaults = { graceMs: 10_000, signal: "SIGTERM" };
-
-function stopOrder(facts: TaskFacts, service: WantedService | undefined) {
-  const workload = service?.rollout.spec.workload;
-  return {
-    task: facts.task,
-    graceMs: workload?.stopGraceMs ?? stopDefaults.graceMs,
-    signal: workload?.stopSignal ?? stopDefaults.signal,
-  };
-}
-
-function startEffect(
-  facts: TaskFacts,
-  { spec, revision }: Pick<Assignment, "spec" | "revision">,
-  order: WorkInput["order"],
-): Effect {
-  const { slot } = splitReplicaId(facts.replica);
-  const { task, replica } = facts;
-  return {
-    kind: "start",
-    engine: facts.engine,
-    order: { ...order, task, replica, slot, revision, spec },
-  };
-}
-
-/** Unique enough to never meet again: 60 bits of a hash over all that makes this start its own. */
-function newTaskId(replica: ReplicaId, node: NodeId, moment: Moment, index: number): TaskId {
-  const seed = `${replica} ${node} ${moment.wallMs} ${moment.monotonicMs} ${moment.dice} ${index}`;
-  const digest = hex(sha256(new TextEncoder().encode(seed)));
-  const suffix = BigInt(`0x${digest.slice(0, 15)}`)
-    .toString(36)
-    .padStart(12, "0")
-    .slice(0, 12);
-  return `${replica}.${suffix}` as TaskId;
 }

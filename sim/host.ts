@@ -35,7 +35,7 @@ export type HostOptions = {
   readonly onDeath: (why: string) => void;
 };
 
-type Process = {
+type Life = {
   readonly host: Host;
   readonly loops: readonly Loop[];
   readonly prober: SimProber;
@@ -54,7 +54,7 @@ export class SimHost {
   /** When the agent died last, virtual ms; infinite while it runs. */
   diedAtMs = 0;
   readonly #options: HostOptions;
-  #process: Process | undefined;
+  #life: Life | undefined;
   #starts = 0;
   #awakeSinceMs = 0;
 
@@ -68,16 +68,16 @@ export class SimHost {
 
   /** The agent's host while its process runs. */
   running(): Host | undefined {
-    return this.#process?.host;
+    return this.#life?.host;
   }
 
   agent(): Agent | undefined {
-    return this.#process?.host.agent;
+    return this.#life?.host.agent;
   }
 
   /** Since when the agent runs, virtual ms; infinite when it does not. */
   upSinceMs(): number {
-    return this.#process?.sinceMs ?? Number.POSITIVE_INFINITY;
+    return this.#life?.sinceMs ?? Number.POSITIVE_INFINITY;
   }
 
   /** When the last stall that was caused here ended or will end, virtual ms. */
@@ -86,7 +86,7 @@ export class SimHost {
   }
 
   isStalled(): boolean {
-    return this.#process?.loops.some((loop) => loop.isStalled()) ?? false;
+    return this.#life?.loops.some((loop) => loop.isStalled()) ?? false;
   }
 
   powerOn(): void {
@@ -95,7 +95,7 @@ export class SimHost {
   }
 
   startAgent(): void {
-    if (!this.powered || this.#process !== undefined) return;
+    if (!this.powered || this.#life !== undefined) return;
     const { world, network, seed, name, mesh, identity, config, trace } = this.#options;
     const dice = new SeededRandom(seed, `agent ${name} ${this.#starts++}`);
     const died = () => this.#end("reset", "dies in the middle of a commit");
@@ -133,7 +133,7 @@ export class SimHost {
       routes: [this.routes],
     } satisfies ConstructorParameters<typeof Host>[1];
     const host = new Host(agent, ports, trace);
-    this.#process = { host, loops: [loop, thread], prober, sinceMs: world.nowMs() };
+    this.#life = { host, loops: [loop, thread], prober, sinceMs: world.nowMs() };
     this.diedAtMs = Number.POSITIVE_INFINITY;
     loop.run(() => host.open());
   }
@@ -152,13 +152,13 @@ export class SimHost {
 
   /** The main loop stands still; probes are answered. */
   stall(forMs: number): void {
-    this.#process?.loops[0]?.stall(forMs);
+    this.#life?.loops[0]?.stall(forMs);
     this.#wakeIn(forMs);
   }
 
   /** The whole process stands still, as a suspended machine does. */
   freeze(forMs: number): void {
-    for (const loop of this.#process?.loops ?? []) loop.stall(forMs);
+    for (const loop of this.#life?.loops ?? []) loop.stall(forMs);
     this.#wakeIn(forMs);
   }
 
@@ -169,19 +169,19 @@ export class SimHost {
 
   /** Runs in the agent's loop, when that has time. */
   ask(callback: (host: Host) => void): void {
-    const process = this.#process;
-    process?.loops[0]?.run(() => callback(process.host));
+    const life = this.#life;
+    life?.loops[0]?.run(() => callback(life.host));
   }
 
   #end(how: "reset" | "silent", why = ""): void {
-    const process = this.#process;
-    if (process === undefined) return;
+    const life = this.#life;
+    if (life === undefined) return;
     this.#options.onDeath(why);
-    this.#process = undefined;
+    this.#life = undefined;
     this.diedAtMs = this.#options.world.nowMs();
-    for (const loop of process.loops) loop.kill();
-    process.host.close();
-    process.prober.close();
+    for (const loop of life.loops) loop.kill();
+    life.host.close();
+    life.prober.close();
     this.engine.close();
     this.#options.network.detach(this.node, how);
   }

@@ -32,18 +32,18 @@ export class Recovery {
   run(afterEach: () => void): boolean {
     const { membersMs, digestsMs, wholeMs } = recoveryBounds;
     return (
-      this.#await("everyone alive", membersMs, afterEach, () => this.#strangers()) &&
-      this.#await("equal state", digestsMs, afterEach, () => this.#differences()) &&
+      this.#demand("everyone alive", membersMs, afterEach, () => this.#strangers()) &&
+      this.#demand("equal state", digestsMs, afterEach, () => this.#differences()) &&
       this.#settle(afterEach) &&
-      this.#await("wanted = running", wholeMs, afterEach, () => this.#missing()) &&
-      this.#await("equal state again", digestsMs, afterEach, () => this.#differences()) &&
+      this.#demand("wanted = running", wholeMs, afterEach, () => this.#missing()) &&
+      this.#demand("equal state again", digestsMs, afterEach, () => this.#differences()) &&
       this.#none("lost writes", this.#lostWrites())
     );
   }
 
   /** Operators put right what they did; a write may be refused while clocks are being set. */
   #settle(afterEach: () => void): boolean {
-    return this.#await("operators' last words", 20_000, afterEach, () => {
+    return this.#demand("operators' last words", 20_000, afterEach, () => {
       const faults = this.#unsettled();
       if (faults !== undefined) this.#operators.settle(this.#desired());
       return faults;
@@ -160,7 +160,7 @@ export class Recovery {
     return this.#mesh.find(node)?.name ?? node;
   }
 
-  #await(
+  #demand(
     what: string,
     boundMs: number,
     afterEach: () => void,
