@@ -3,8 +3,8 @@
  * parents), the person's key signs the whole: an agent cannot invent work.
  */
 
-import type { Signer } from "../crdt/signed.ts";
 import { writeRevision } from "../crdt/register.ts";
+import type { Signer } from "../crdt/signed.ts";
 import type { SpecDocument } from "../model/documents.ts";
 
 /** As it travels from the node to the person's side: plain JSON. */

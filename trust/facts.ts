@@ -14,8 +14,8 @@ import {
   isWhole,
   messageOf,
   open,
-  seal,
   type Signer,
+  seal,
   type Verify,
 } from "../crdt/signed.ts";
 
@@ -74,8 +74,7 @@ export function openFact(bytes: Uint8Array, mesh: string, verify: Verify): Signe
   const fact = readFact(value);
   if (fact === undefined || !isWhole(timeMs)) return undefined;
   const id = hex(sha256(bytes));
-  const belongs =
-    fact.kind === "genesis" ? id === mesh : opened.payload["mesh"] === mesh;
+  const belongs = fact.kind === "genesis" ? id === mesh : opened.payload["mesh"] === mesh;
   return belongs ? { id, bytes, issuer: opened.signer, timeMs, fact } : undefined;
 }
 

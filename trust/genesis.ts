@@ -1,8 +1,8 @@
 /** The birth of a mesh: the fact that names its first admins and by its hash the mesh itself. */
 
+import type { Signer } from "../crdt/signed.ts";
 import type { MeshId } from "../model/ids.ts";
 import { writeFact } from "./facts.ts";
-import type { Signer } from "../crdt/signed.ts";
 
 export type Genesis = {
   readonly name: string;

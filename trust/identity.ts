@@ -6,7 +6,13 @@
  * multihash of the protobuf-encoded key, base58btc).
  */
 
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify as check } from "node:crypto";
+import {
+  verify as check,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+} from "node:crypto";
 import { fromString } from "uint8arrays/from-string";
 import { toString as toText } from "uint8arrays/to-string";
 import { hex, sha256 } from "../crdt/hash.ts";

@@ -6,10 +6,10 @@
 
 import { toString as toText } from "uint8arrays/to-string";
 import { decode, encode } from "../crdt/codec.ts";
-import { isRecord, isWhole, open, seal, type Signer, type Verify } from "../crdt/signed.ts";
+import { isRecord, isWhole, open, type Signer, seal, type Verify } from "../crdt/signed.ts";
 import type { MeshId } from "../model/ids.ts";
 import type { Problem } from "../model/problem.ts";
-import { accept, writeFact, type Role } from "./facts.ts";
+import { accept, type Role, writeFact } from "./facts.ts";
 import { identityFromSeed } from "./identity.ts";
 import type { TrustLog } from "./log.ts";
 
@@ -113,7 +113,12 @@ export function judgeAdmission(
   if (invite.usesLeft === 0 && !known) return refuse({ code: "invite-used-up", uses: invite.uses });
   const use = { invite: wish.invite.id, subject: wish.subject };
   const acceptance = accept(view.mesh, use, nowMs, acceptor);
-  const admit = { kind: "admit", subject: wish.subject, role: invite.role, name: wish.name } as const;
+  const admit = {
+    kind: "admit",
+    subject: wish.subject,
+    role: invite.role,
+    name: wish.name,
+  } as const;
   const fact = writeFact(view.mesh, { ...admit, acceptance }, nowMs, wish.invite);
   return { kind: "admitted", subject: wish.subject, fact: fact.bytes };
 }

@@ -5,7 +5,7 @@
 
 import { toString as toText } from "uint8arrays/to-string";
 import { equalBytes, hex } from "../crdt/hash.ts";
-import { isRecord, isWhole, open, seal, type Signer, type Verify } from "../crdt/signed.ts";
+import { isRecord, isWhole, open, type Signer, seal, type Verify } from "../crdt/signed.ts";
 import type { Problem } from "../model/problem.ts";
 
 export type RequestFacts = {
