@@ -85,11 +85,12 @@ function keyOf(signer: string): KeyObject | undefined {
 }
 
 export const verify: Verify = (signer, message, signature) => {
-  if (signature.length !== 64) return false;
+  const key = keyOf(signer);
+  if (key === undefined || signature.length !== 64) return false;
+  // Ids of keys are all of one length, and so are signatures: there is one way to split this.
   const memo = hex(sha256(Buffer.from(signer), signature, message));
   if (good.has(memo)) return true;
-  const key = keyOf(signer);
-  if (key === undefined || !check(null, message, key, signature)) return false;
+  if (!check(null, message, key, signature)) return false;
   if (good.size >= goodKept) good.clear();
   good.add(memo);
   return true;
