@@ -50,7 +50,11 @@ export function verifyRequest(
   }
   const { mesh, method, path, bodyHash, atMs, nonce } = opened.payload;
   if (mesh !== expected.mesh) {
-    return { code: "mesh-mismatch", expected: expected.mesh, found: String(mesh) };
+    return {
+      code: "mesh-mismatch",
+      expected: expected.mesh,
+      found: typeof mesh === "string" ? mesh : "",
+    };
   }
   const fits = method === expected.method && path === expected.path;
   if (!fits || !(bodyHash instanceof Uint8Array) || !equalBytes(bodyHash, expected.bodyHash)) {
