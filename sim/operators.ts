@@ -18,7 +18,12 @@ import type { SimMesh } from "./mesh.ts";
 import type { SeededRandom } from "./random.ts";
 import { drawWish, specOf, type Wish } from "./specs.ts";
 
-export type Written = { readonly revision: Revision; acknowledged: boolean; refused: boolean };
+export type Written = {
+  readonly revision: Revision;
+  /** The peer that took it. */
+  readonly at: SimHost;
+  acknowledged: boolean;
+};
 
 export class Operators {
   readonly #mesh: SimMesh;
@@ -155,15 +160,12 @@ export class Operators {
       ];
       const written = revisions.map((bytes): Written => {
         const revision = openRevision(bytes, id, verify) as Revision;
-        return { revision, acknowledged: false, refused: false };
+        return { revision, at, acknowledged: false };
       });
       this.written.push(...written);
       host.write({ revisions, facts: [] }, (problems) => {
         const refused = problems.length > 0;
-        for (const one of written) {
-          one.acknowledged = !refused;
-          one.refused = refused;
-        }
+        for (const one of written) one.acknowledged = !refused;
         const why = problems.map(({ code }) => code).join(", ");
         this.#mesh.trace.say("op", `${what} at ${at.name}${refused ? `: refused, ${why}` : ""}`);
       });

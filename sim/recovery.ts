@@ -145,15 +145,20 @@ export class Recovery {
       for (const { revision } of this.#acknowledged()) {
         const kept = agent.store.register(revision.key)?.revisions ?? [];
         if (kept.length < 10 && !kept.some(({ id }) => id === revision.id)) {
-          return `${name} has lost a write of ${revision.key}`;
+          const { generation } = revision.stamp;
+          return `${name} has lost a write of ${revision.key}, generation ${generation}`;
         }
       }
     }
     return undefined;
   }
 
+  /** What a peer took that was removed with its disk right after is nobody's to keep. */
   #acknowledged(): Written[] {
-    return this.#operators.written.filter(({ acknowledged }) => acknowledged);
+    const { hosts } = this.#mesh;
+    return this.#operators.written.filter(
+      ({ acknowledged, at }) => acknowledged && hosts.includes(at),
+    );
   }
 
   #nameOf(node: NodeId): string {
