@@ -44,10 +44,15 @@ export function parseStat(line: string): ProcessStat | undefined {
 }
 
 export function readStat(pid: number): ProcessStat | undefined {
+  return parseStat(readStatLine(pid));
+}
+
+/** "" when there is no such process. */
+export function readStatLine(pid: number): string {
   try {
-    return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    return readFileSync(`/proc/${pid}/stat`, "utf8");
   } catch {
-    return undefined;
+    return "";
   }
 }
 

@@ -13,7 +13,14 @@ import { pause } from "../pause.ts";
 import { hear, identityOf, isOver, newEntry, type TaskEntry } from "../task-entry.ts";
 import { TaskWatch } from "../task-watch.ts";
 import { ControlGroup } from "./control-group.ts";
-import { bootId, isAlive, type ProcessIdentity, readStat, signalGroup } from "./kernel.ts";
+import {
+  bootId,
+  isAlive,
+  type ProcessIdentity,
+  parseStat,
+  readStatLine,
+  signalGroup,
+} from "./kernel.ts";
 import { performCheck, processAddress, watchPlan } from "./process-checks.ts";
 import type { PortMap } from "./process-environment.ts";
 import type { Command } from "./process-exec.ts";
@@ -232,7 +239,9 @@ export class ProcessTask {
       this.#childCode = code ?? undefined;
       this.look(Date.now());
     });
-    this.#process = readStat(child.pid);
+    const line = readStatLine(child.pid);
+    this.#directory.writeStarted(line);
+    this.#process = parseStat(line);
     this.#up();
   }
 

@@ -114,6 +114,14 @@ export class TaskDirectory {
     }
   }
 
+  /**
+   * The same as the wrapper writes, sooner: nothing is told of a task before this is there, so an
+   * agent that is killed right after has lost none that anybody knows of.
+   */
+  writeStarted(statLine: string): void {
+    writeFileSync(join(this.path, recordNames.started), statLine);
+  }
+
   /** Who the wrapper said it was. */
   readStarted(): ProcessIdentity | undefined {
     return parseStat(this.#readRecord(recordNames.started));

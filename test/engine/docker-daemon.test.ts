@@ -101,7 +101,7 @@ describe("the Docker engine and its daemon", { skip }, () => {
       assert.deepEqual({ ...problem, image: "127.0.0.1:9/absent:1", node: "first" }, problem);
     });
 
-    test("one that its registry does not know is not found, and one that is here not asked", async () => {
+    test("one its registry does not know is not found, one that is here not asked for", async () => {
       let asked = 0;
       const registry = createServer((request, response) => {
         asked++;

@@ -218,7 +218,7 @@ test("the agent's own environment is not the task's", async () => {
   assert.ok(lines.includes(pathOf(order.task, "work")));
 });
 
-test("a log that outgrows its bound is cut at its old end, and followers miss nothing", async () => {
+test("a log that outgrows its bound loses its old end, and followers miss nothing", async () => {
   const { engine, watcher } = await open(20_000);
   const order = orderOf(
     "while [ ! -e go ]; do sleep 0.05; done; i=0; " +

@@ -32,7 +32,8 @@ const starts: [message: string, code: string, detail: object][] = [
   ],
   [
     "failed to set up container networking: driver failed programming external connectivity on " +
-      "endpoint web: failed to bind host port for 0.0.0.0:53:172.17.0.2:53/udp: address already in use",
+      "endpoint web: failed to bind host port for 0.0.0.0:53:172.17.0.2:53/udp: " +
+      "address already in use",
     "port-in-use",
     { protocol: "udp" },
   ],
