@@ -1,8 +1,8 @@
 /**
  * Placement of 10,000 services of three replicas on 1,000 nodes: in full, then after one join and
  * one leave with everything running where it was placed. Lists and their items are made afresh for
- * every question, as node/desired.ts makes them; only specs and strings are the same objects. Making
- * them is not timed.
+ * every question, as node/desired.ts makes them; only specs and strings are the same objects.
+ * Making them is not timed.
  */
 
 import type { NodeId, RevisionId, ServiceId } from "../model/ids.ts";
@@ -117,7 +117,9 @@ function makeNode(index: number): NodeCandidate {
   };
 }
 
-/** Of every ten services five reserve a share of a node, one asks for a label, one in fifty a port. */
+/**
+ * Of every ten services five reserve a share of a node, one asks for a label, one in fifty a port.
+ */
 function makeWanted(index: number): Wanted {
   const reserves = index % 2 === 0;
   const port = { published: 1024 + index, target: 80, protocol: "tcp", mode: "host" } as const;

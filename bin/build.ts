@@ -1,7 +1,7 @@
 /**
- * Makes dist/agent.js and dist/probe-worker.js of the sources, each in one piece, by rename, so that
- * an agent that starts meanwhile reads the old one or the new one. bin/with-node runs this when a
- * source is newer. Ends with exit code 1 where the checkout cannot be written. A door.
+ * Makes dist/agent.js and dist/probe-worker.js of the sources, each in one piece, by rename, so
+ * that an agent that starts meanwhile reads the old one or the new one. bin/with-node runs this
+ * when a source is newer. Ends with exit code 1 where the checkout cannot be written. A door.
  */
 
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";

@@ -1,4 +1,6 @@
-/** The world as it is, for commands that a person types. A door that puts the other doors together. */
+/**
+ * The world as it is, for commands that a person types. A door that puts the other doors together.
+ */
 
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";

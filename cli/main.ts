@@ -38,9 +38,12 @@ async function run({ command, input, target }: NonNullable<typeof chosen>): Prom
     return (await perform(command.run(input), world)) ?? 0;
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
+    const { problems } = error;
     // Two documents of one deploy may be refused for one reason.
-    for (const line of new Set(error.problems.map(explain))) world?.terminal.note(line);
-    return isSlip(error.problems) ? 2 : 1;
+    for (const line of new Set(problems.map(explain))) world?.terminal.note(line);
+    // People read the sentences, programs what they were made of.
+    if (input.options.text("format") === "json") world?.terminal.print(JSON.stringify({ problems }));
+    return isSlip(problems) ? 2 : 1;
   } finally {
     await world?.close();
   }

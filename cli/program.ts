@@ -67,10 +67,8 @@ function makeVerb(command: Command, perform: Perform): Verb {
   }
   for (const [flags, description] of command.options) verb.addOption(toOption(flags, description));
   verb.addOption(toOption("--context NAME", "talk to this mesh instead of the one in use"));
-  verb.addOption(
-    toOption("--peer MULTIADDR...", "talk to this peer; again for others to fall back on"),
-  );
-  verb.addOption(toOption("--format FORMAT", "table or json"));
+  verb.addOption(toOption("--peer MULTIADDR...", "talk to this peer; further ones are fallbacks"));
+  verb.addOption(toOption("--format FORMAT", "of what it prints").choices(["table", "json"]));
   if (command.usage.includes("COMMAND...") || command.usage.includes("[ARGS...]")) {
     verb.passThroughOptions();
   }

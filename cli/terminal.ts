@@ -1,4 +1,6 @@
-/** The person's terminal: a door. Results go to standard output, everything else to standard error. */
+/**
+ * The person's terminal: a door. Results go to standard output, everything else to standard error.
+ */
 
 import { createInterface } from "node:readline/promises";
 import { text } from "node:stream/consumers";

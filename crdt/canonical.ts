@@ -63,7 +63,9 @@ function readHead(bytes: Uint8Array, at: number): Head | undefined {
   return isShortest || major === 7 ? { major, argument, next } : undefined;
 }
 
-/** Where the next item begins, which is inside for lists and maps; undefined for what is refused. */
+/**
+ * Where the next item begins, which is inside for lists and maps; undefined for what is refused.
+ */
 function endOf(bytes: Uint8Array, at: number, head: Head): number | undefined {
   const { major, argument, next } = head;
   const end = next + argument;

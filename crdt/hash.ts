@@ -2,7 +2,9 @@
 
 import { createHash } from "node:crypto";
 
-/** Of the parts one after another: callers make sure that no two splits can mean different things. */
+/**
+ * Of the parts one after another: callers make sure that no two splits can mean different things.
+ */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);

@@ -56,14 +56,16 @@ const context = "shoal/head/1";
 const headBytesMax = 2048;
 /** More rows than a node can hold tasks, several times over. */
 export const rowsMax = 20_000;
-/** Of one row's value. Rows are a few hundred bytes; a node's own with many labels a few thousand. */
+/**
+ * Of one row's value. Rows are a few hundred bytes; a node's own with many labels a few thousand.
+ */
 export const rowBytesMax = 64 * 1024;
 
 export function openHead(bytes: Uint8Array, mesh: string, verify: Verify): SignedHead | undefined {
   const opened = open(bytes, context, verify, headBytesMax);
   if (opened === undefined || !isRecord(opened.payload)) return undefined;
   const { node, epoch, seq, incarnation, wallMs, root } = opened.payload;
-  if (opened.payload["mesh"] !== mesh || node !== opened.signer) return undefined;
+  if (opened.payload.mesh !== mesh || node !== opened.signer) return undefined;
   if (!isWhole(epoch) || !isWhole(seq) || !isWhole(incarnation) || !isWhole(wallMs)) {
     return undefined;
   }

@@ -41,7 +41,7 @@ export function openRevision(
   const opened = open(bytes, context, verify, revisionBytesMax);
   if (opened === undefined || !isRecord(opened.payload)) return undefined;
   const { key, generation, timeMs, counter, parents, value } = opened.payload;
-  if (opened.payload["mesh"] !== mesh || typeof key !== "string") return undefined;
+  if (opened.payload.mesh !== mesh || typeof key !== "string") return undefined;
   if (key.length === 0 || key.length > 256) return undefined;
   if (!isWhole(generation) || !isWhole(timeMs) || !isWhole(counter)) return undefined;
   if (!Array.isArray(parents) || parents.length > parentsMax || !parents.every(isId)) {

@@ -49,6 +49,20 @@ export class ClockGuard {
     return [{ code: "clock-skewed", offsetMs, limitMs: skewLimitMs }];
   }
 
+  /** Why what an operator wrote is not taken; undefined stands for one that could not be read. */
+  judge(revisions: readonly (Revision | undefined)[], moment: Moment): Problem[] {
+    const refusals = revisions.length > 0 ? this.refusals(moment) : [];
+    if (refusals.length > 0) return refusals;
+    return revisions.flatMap((revision): Problem[] => {
+      if (revision === undefined) {
+        return [{ code: "signature-invalid", detail: "a revision's seal or writer" }];
+      }
+      if (!this.isEarly(revision, moment)) return [];
+      const { writer, timeMs } = revision.stamp;
+      return [{ code: "stamp-from-future", writer, aheadMs: timeMs - moment.wallMs }];
+    });
+  }
+
   problems(): Problem[] {
     const alarms = [...this.#alarms.values()].filter(({ seenMs }) => {
       return this.#last.monotonicMs - seenMs < alarmMs;

@@ -68,7 +68,7 @@ export function writeFrame(frame: Frame): Uint8Array {
 export function readFrame(bytes: Uint8Array): Frame | undefined {
   const value = decode(bytes, frameBytesMax);
   if (!isRecord(value)) return undefined;
-  switch (value["kind"]) {
+  switch (value.kind) {
     case "push":
       return readPush(value);
     case "digest":
@@ -162,9 +162,9 @@ function isBucket(value: unknown): value is readonly [number, readonly string[]]
 }
 
 function isDelta(value: unknown): value is NodeDelta {
-  if (!isRecord(value) || !isBytes(value["head"])) return false;
+  if (!isRecord(value) || !isBytes(value.head)) return false;
   const { base, rows } = value;
-  const based = isRecord(base) && isWhole(base["epoch"]) && isWhole(base["seq"]);
+  const based = isRecord(base) && isWhole(base.epoch) && isWhole(base.seq);
   return (base === null || based) && isList(rows, isRowChange);
 }
 

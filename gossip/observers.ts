@@ -77,7 +77,9 @@ function digest(node: NodeId): number {
   return hash;
 }
 
-/** The finaliser of MurmurHash3 (Appleby, public domain): every input bit moves every output bit. */
+/**
+ * The finaliser of MurmurHash3 (Appleby, public domain): every input bit moves every output bit.
+ */
 function mix(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -1,4 +1,6 @@
-/** Which peers have said that they have what an operator wrote here: for the answer to the write. */
+/**
+ * Which peers have said that they have what an operator wrote here: for the answer to the write.
+ */
 
 import { hex, sha256 } from "../crdt/hash.ts";
 

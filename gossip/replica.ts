@@ -87,9 +87,9 @@ export class Replica {
 
   #loadDocument(bytes: Uint8Array): void {
     const value = decode(bytes);
-    if (!isRecord(value) || !(value["head"] instanceof Uint8Array)) return;
-    if (!Array.isArray(value["rows"])) return;
-    this.mergeDelta({ head: value["head"], base: null, rows: value["rows"] });
+    if (!isRecord(value) || !(value.head instanceof Uint8Array)) return;
+    if (!Array.isArray(value.rows)) return;
+    this.mergeDelta({ head: value.head, base: null, rows: value.rows });
   }
 
   #loadProof(bytes: Uint8Array): void {

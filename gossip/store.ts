@@ -179,7 +179,7 @@ export class Store {
     moment: Moment,
   ): Submitted {
     const revisions = write.revisions.map((bytes) => this.#replica.readRevision(bytes));
-    const problems = this.#judge(revisions, moment);
+    const problems = this.#guard.judge(revisions, moment);
     if (problems.length > 0) return { kind: "refused", problems };
     const ids: string[] = [];
     for (const bytes of write.facts) {
@@ -202,19 +202,6 @@ export class Store {
     }
     this.#receipts.expect(ids);
     return { kind: "accepted", ids };
-  }
-
-  #judge(revisions: readonly (Revision | undefined)[], moment: Moment): Problem[] {
-    const refusals = revisions.length > 0 ? this.#guard.refusals(moment) : [];
-    if (refusals.length > 0) return refusals;
-    return revisions.flatMap((revision): Problem[] => {
-      if (revision === undefined) {
-        return [{ code: "signature-invalid", detail: "a revision's seal or writer" }];
-      }
-      if (!this.#guard.isEarly(revision, moment)) return [];
-      const { writer, timeMs } = revision.stamp;
-      return [{ code: "stamp-from-future", writer, aheadMs: timeMs - moment.wallMs }];
-    });
   }
 
   /** How many peers are known to have all of these by now. */

@@ -5,7 +5,9 @@
 
 import type { Duplex } from "node:stream";
 
-/** What a connection's key is to this node, by its trust log. It decides which protocols it gets. */
+/**
+ * What a connection's key is to this node, by its trust log. It decides which protocols it gets.
+ */
 export type Guest = "node" | "person" | "invite";
 
 export interface Streams {

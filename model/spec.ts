@@ -136,7 +136,10 @@ export type PlacementSpec = {
   readonly maxPerNode: number;
 };
 
-/** `key` is node.id, node.hostname, node.role, node.platform.os, node.platform.arch or node.labels.X. */
+/**
+ * `key` is node.id, node.hostname, node.role, node.platform.os, node.platform.arch or
+ * node.labels.X.
+ */
 export type Constraint = {
   readonly key: string;
   readonly operator: "==" | "!=";

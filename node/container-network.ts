@@ -16,7 +16,9 @@ export type ContainerNetwork = {
 
 export const noNetwork: ContainerNetwork = { subnet: "", dnsAddress: "" };
 
-/** A first claim waits this long for others' claims to arrive, ms; a collision costs a renumbering. */
+/**
+ * A first claim waits this long for others' claims to arrive, ms; a collision costs a renumbering.
+ */
 const waitMs = 3_000;
 
 /** What to claim now, given what was claimed before (in this run, or in the run before it). */

@@ -20,14 +20,16 @@ import { type Guest, protocols } from "../link/streams.ts";
 import type { EngineKind } from "../model/documents.ts";
 import type { NodeId } from "../model/ids.ts";
 import { explain, OperationError, type Problem } from "../model/problem.ts";
-import type { Engine, Peer, Sessions, Storage, Transport } from "../ports.ts";
+import type { Engine, Sessions, Storage } from "../ports.ts";
 import { type Identity, identityFromSeed, verify } from "../trust/identity.ts";
 import { judgeAdmission } from "../trust/invite.ts";
 import { Agent } from "./agent.ts";
 import { countReceipts, joinSessions, makeBackend, stored } from "./backend.ts";
 import { defaults } from "./config.ts";
+import { flatten } from "./counters.ts";
 import { loadNodeKey } from "./data-directory.ts";
 import { comeToMesh, type Membership, writeKeepsake, writeMembership } from "./founding.ts";
+import { withHints } from "./hints.ts";
 import { Host } from "./host.ts";
 import { awaitEnd } from "./leaving.ts";
 import type { Log } from "./log.ts";
@@ -165,7 +167,8 @@ async function openLinkOf(
   guests: Guests,
   log: Log,
 ): Promise<Link> {
-  const told = (event: string, fields: Readonly<Record<string, unknown>>) => log.info(event, fields);
+  const told = (event: string, fields: Readonly<Record<string, unknown>>) =>
+    log.info(event, fields);
   const link = await openLink({ identity, secret, listen, mdns: !isLocal(listen), log: told });
   link.admitGuests((id) => guests.classify(id));
   return link;
@@ -233,25 +236,6 @@ function makeAgent({ settings, version }: DaemonOptions, parts: AgentParts): Age
   });
 }
 
-/** Where members were last is tried as well, until their own documents have arrived. */
-function withHints(link: Link, hints: readonly Peer[]): Transport {
-  const known = new Map(hints.map(({ node, addresses }) => [node, addresses]));
-  return {
-    send: (to, frame) => link.send(to, frame),
-    broadcast: (frame) => link.broadcast(frame),
-    onFrame: (listener) => link.onFrame(listener),
-    onLink: (listener) => link.onLink(listener),
-    admit: (nodes) => link.admit(nodes),
-    abort: (node) => link.abort(node),
-    maintain: (peers) =>
-      link.maintain(
-        peers.map(({ node, addresses }) => {
-          return { node, addresses: [...new Set([...addresses, ...(known.get(node) ?? [])])] };
-        }),
-      ),
-  };
-}
-
 /** The node's own IP address as peers reach it, for names of tasks that are not containers. */
 function findAddress(agent: Agent, node: NodeId): string | undefined {
   const [first] = readNode(agent.store, node).facts?.addresses ?? [];
@@ -291,15 +275,4 @@ function backendOf(running: Running, version: string, leave: () => Promise<void>
     return flatten("", { ...parts, ports: forwarder.stats(), dns: dns.stats() });
   };
   return makeBackend({ version, host, streams: link, clock: realClock, sessions, counters, leave });
-}
-
-/** Every number in it, by its dotted path. */
-function flatten(path: string, counts: object): Record<string, number> {
-  const all: Record<string, number> = {};
-  for (const [key, value] of Object.entries(counts)) {
-    const name = path === "" ? key : `${path}.${key}`;
-    if (typeof value === "number") all[name] = value;
-    else if (typeof value === "object" && value !== null) Object.assign(all, flatten(name, value));
-  }
-  return all;
 }

@@ -8,9 +8,9 @@
  */
 
 import type { EngineKind } from "../model/documents.ts";
+import type { Moment } from "../model/moment.ts";
 import type { Problem } from "../model/problem.ts";
 import type { MeshView } from "../model/view.ts";
-import type { Moment } from "../model/moment.ts";
 import type { Engine, Ports, Write } from "../ports.ts";
 import type { Agent } from "./agent.ts";
 import type { Effect, Event, OperatorWrite, Timer } from "./effects.ts";
@@ -129,37 +129,49 @@ export class Host {
     const { transport, probes, routes } = this.#ports;
     switch (effect.kind) {
       case "send":
-        return transport.send(effect.to, effect.frame);
+        transport.send(effect.to, effect.frame);
+        return;
       case "broadcast":
-        return transport.broadcast(effect.frame);
+        transport.broadcast(effect.frame);
+        return;
       case "store":
-        return this.#store(effect.writes, effect.request);
+        this.#store(effect.writes, effect.request);
+        return;
       case "answer": {
         this.#waiting.get(effect.request)?.(effect.problems);
         this.#waiting.delete(effect.request);
         return;
       }
       case "start":
-        return this.#engines.get(effect.engine)?.start(effect.order);
+        this.#engines.get(effect.engine)?.start(effect.order);
+        return;
       case "stop":
-        return this.#engines.get(effect.engine)?.stop(effect.order);
+        this.#engines.get(effect.engine)?.stop(effect.order);
+        return;
       case "remove":
-        return this.#engines.get(effect.engine)?.remove(effect.task);
+        this.#engines.get(effect.engine)?.remove(effect.task);
+        return;
       case "install-routes":
         for (const door of routes) door.install(effect.table);
         return;
       case "admit":
-        return transport.admit(effect.nodes);
+        transport.admit(effect.nodes);
+        return;
       case "maintain":
-        return transport.maintain(effect.peers);
+        transport.maintain(effect.peers);
+        return;
       case "observe":
-        return probes.observe(effect.targets);
+        probes.observe(effect.targets);
+        return;
       case "hasten":
-        return probes.hasten(effect.node);
+        probes.hasten(effect.node);
+        return;
       case "abort":
-        return transport.abort(effect.node);
+        transport.abort(effect.node);
+        return;
       case "set-timer":
-        return this.#setTimer(effect.timer, effect.delayMs);
+        this.#setTimer(effect.timer, effect.delayMs);
+        return;
     }
   }
 

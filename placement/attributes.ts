@@ -5,7 +5,9 @@ import type { NodeCandidate } from "./input.ts";
 
 const labelPrefix = "node.labels.";
 
-/** "" for a label that is not there, as in Swarm; undefined for a property that nodes do not have. */
+/**
+ * "" for a label that is not there, as in Swarm; undefined for a property that nodes do not have.
+ */
 export function attributeOf(node: NodeCandidate, key: string): string | undefined {
   const lower = toLower(key);
   if (lower.startsWith(labelPrefix)) return labelOf(node, key.slice(labelPrefix.length));

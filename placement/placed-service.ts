@@ -50,7 +50,7 @@ export class PlacedService {
   /** Of a replicated service. */
   readonly #slots: readonly ReplicaId[];
   /** Of a global one: the sites that should run it. */
-  readonly #homes = new Map<ReplicaId, Site>();
+  readonly #homes: Map<ReplicaId, Site>;
   readonly #kept = new Map<ReplicaId, Site>();
   readonly #newcomers = new Map<ReplicaId, Site>();
 
@@ -61,6 +61,7 @@ export class PlacedService {
     this.demand = demandOf(spec);
     this.isExclusive = isExclusive(this.demand);
     this.isGlobal = spec.mode === "global";
+    this.#homes = this.isGlobal ? new Map() : nowhere;
     this.digest = digest(this.id);
     this.eligibleKey = eligibleKey(spec, pinned);
     this.pinned = pinned;
@@ -109,7 +110,10 @@ export class PlacedService {
     return this.#homes.get(replica);
   }
 
-  /** Whether a site is to run the global service, by the fixed filters alone. True when that is news. */
+  /**
+   * Whether a site is to run the global service, by the fixed filters alone. True when that is
+   * news.
+   */
   settleHome(site: Site, isPresent: boolean, isHeld: boolean): boolean {
     const replica = replicaId(this.id, site.id);
     const claim = { incumbent: isHeld, stays: this.#claim.stays };
@@ -190,6 +194,8 @@ export class PlacedService {
   }
 }
 
+/** Of all replicated services: ten thousand empty maps are a megabyte. */
+const nowhere = new Map<ReplicaId, Site>();
 const none: ReadonlyMap<ReplicaId, ReadonlySet<NodeId>> = new Map();
 
 function byReplica(refusals: readonly Refusal[]): ReadonlyMap<ReplicaId, ReadonlySet<NodeId>> {

@@ -100,7 +100,9 @@ export function rank<Each extends Candidate>(name: Digest, candidates: readonly 
   return [...candidates].sort((left, right) => compareRank(name, left, right));
 }
 
-/** The finaliser of MurmurHash3 (Appleby, public domain): every input bit moves every output bit. */
+/**
+ * The finaliser of MurmurHash3 (Appleby, public domain): every input bit moves every output bit.
+ */
 function mix(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

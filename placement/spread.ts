@@ -1,4 +1,6 @@
-/** Sites sorted into groups that share attributes, one list per depth: by zone, by zone and rack. */
+/**
+ * Sites sorted into groups that share attributes, one list per depth: by zone, by zone and rack.
+ */
 
 import { attributeOf } from "./attributes.ts";
 import type { Site } from "./site.ts";

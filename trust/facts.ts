@@ -74,13 +74,13 @@ export function openFact(bytes: Uint8Array, mesh: string, verify: Verify): Signe
   const fact = readFact(value);
   if (fact === undefined || !isWhole(timeMs)) return undefined;
   const id = hex(sha256(bytes));
-  const belongs = fact.kind === "genesis" ? id === mesh : opened.payload["mesh"] === mesh;
+  const belongs = fact.kind === "genesis" ? id === mesh : opened.payload.mesh === mesh;
   return belongs ? { id, bytes, issuer: opened.signer, timeMs, fact } : undefined;
 }
 
 function readFact(value: unknown): Fact | undefined {
   if (!isRecord(value)) return undefined;
-  switch (value["kind"]) {
+  switch (value.kind) {
     case "genesis":
       return readGenesis(value);
     case "grant":
@@ -160,7 +160,20 @@ export function isNodeRole(role: Role): role is NodeRole {
   return role === "peer" || role === "runner";
 }
 
-function isRole(value: unknown): value is Role {
+const ranks: Readonly<Record<Role, number>> = {
+  runner: 1,
+  peer: 2,
+  viewer: 1,
+  operator: 2,
+  admin: 3,
+};
+
+/** Whether `role` is more than `own`: among nodes or among people, never across. */
+export function isRaise(own: Role, role: Role): boolean {
+  return isNodeRole(own) === isNodeRole(role) && ranks[role] > ranks[own];
+}
+
+export function isRole(value: unknown): value is Role {
   return typeof value === "string" && roles.has(value);
 }
 

@@ -9,7 +9,7 @@ import { decode, encode } from "../crdt/codec.ts";
 import { isRecord, isWhole, open, type Signer, seal, type Verify } from "../crdt/signed.ts";
 import type { MeshId } from "../model/ids.ts";
 import type { Problem } from "../model/problem.ts";
-import { accept, type Role, writeFact } from "./facts.ts";
+import { accept, isRaise, isRole, type Role, writeFact } from "./facts.ts";
 import { identityFromSeed } from "./identity.ts";
 import type { TrustLog } from "./log.ts";
 
@@ -28,6 +28,8 @@ export type InviteToken = {
 
 const tokenPrefix = "shoal1-";
 const tokenCharactersMax = 8192;
+/** ECMA-262, "Time Values and Time Range": no date can be shown past it. */
+const lastDateMs = 8.64e15;
 
 /** The fact to be written to the mesh, and the token to be given away. */
 export function mintInvite(
@@ -57,15 +59,15 @@ function decodeToken(text: string): InviteToken | undefined {
   const value = decode(new Uint8Array(Buffer.from(text, "base64url")));
   if (!isRecord(value)) return undefined;
   const { mesh, name, secret, inviteSeed, addresses, role, expiresAtMs } = value;
-  if (typeof mesh !== "string" || typeof name !== "string" || typeof role !== "string") {
-    return undefined;
-  }
-  if (!isKeyBytes(secret) || !isKeyBytes(inviteSeed) || !isWhole(expiresAtMs)) return undefined;
+  if (typeof mesh !== "string" || !/^[0-9a-f]{64}$/.test(mesh)) return undefined;
+  if (typeof name !== "string" || !isRole(role)) return undefined;
+  if (!isKeyBytes(secret) || !isKeyBytes(inviteSeed)) return undefined;
+  if (!isWhole(expiresAtMs) || expiresAtMs > lastDateMs) return undefined;
   if (!Array.isArray(addresses) || !addresses.every((one) => typeof one === "string")) {
     return undefined;
   }
   const id = mesh as MeshId;
-  return { mesh: id, name, secret, inviteSeed, addresses, role: role as Role, expiresAtMs };
+  return { mesh: id, name, secret, inviteSeed, addresses, role, expiresAtMs };
 }
 
 function isKeyBytes(value: unknown): value is Uint8Array {
@@ -103,13 +105,20 @@ export function judgeAdmission(
   }
   const view = log.view();
   const invite = view.invites.get(wish.invite.id);
-  if (invite === undefined) return refuse({ code: "invite-unknown", mesh: view.name });
+  if (invite === undefined || view.revoked.has(wish.invite.id)) {
+    return refuse({ code: "invite-unknown", mesh: view.name });
+  }
   if (view.revoked.has(wish.subject)) return refuse({ code: "node-revoked", node: wish.subject });
   if (nowMs > invite.expiresAtMs) {
     const expiredAt = new Date(invite.expiresAtMs).toISOString();
     return refuse({ code: "invite-expired", expiredAt });
   }
-  const known = view.roleOf(wish.subject) === invite.role;
+  const role = view.roleOf(wish.subject);
+  const known = role === invite.role;
+  // The log would not count it: an invite only raises.
+  if (role !== undefined && !known && !isRaise(role, invite.role)) {
+    return refuse({ code: "request-invalid", detail: `this key is ${role} already` });
+  }
   if (invite.usesLeft === 0 && !known) return refuse({ code: "invite-used-up", uses: invite.uses });
   const use = { invite: wish.invite.id, subject: wish.subject };
   const acceptance = accept(view.mesh, use, nowMs, acceptor);
@@ -131,7 +140,7 @@ function readRequest(request: unknown, mesh: MeshId, verify: Verify) {
   if (opened === undefined || !isRecord(opened.payload)) return undefined;
   const { name, invite: named } = opened.payload;
   const invite = identityFromSeed(inviteSeed);
-  if (opened.payload["mesh"] !== mesh || named !== invite.id) return undefined;
+  if (opened.payload.mesh !== mesh || named !== invite.id) return undefined;
   if (typeof name !== "string" || name.length > 256) return undefined;
   return { subject: opened.signer, name, invite };
 }

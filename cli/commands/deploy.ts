@@ -141,7 +141,7 @@ function* check(input: Input): Work<ExitCode> {
 }
 
 const fileOptions = [
-  ["-f, --file FILE...", "Compose file, again for more; - is standard input"],
+  ["-f, --file FILE...", "Compose file; - is standard input"],
   ["--profile NAME...", 'include services of this profile; "*" all'],
 ] as const;
 

@@ -1,4 +1,6 @@
-/** One service of a Compose file as the spec that the mesh keeps. Begin reading at `readService`. */
+/**
+ * One service of a Compose file as the spec that the mesh keeps. Begin reading at `readService`.
+ */
 
 import { isName, serviceId } from "../../model/ids.ts";
 import type { Mount, ServiceSpec, UpdateSpec } from "../../model/spec.ts";

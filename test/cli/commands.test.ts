@@ -139,8 +139,8 @@ test("exec passes everything after the task on, options of the command included"
   const fake = makeFake({ view: helloView() });
   assert.equal(type(fake, "exec -it -e A=1 web.1 ls -l --all").code, 3);
   const request = JSON.parse(fake.out.join("")) as Record<string, unknown>;
-  assert.deepEqual(request["command"], ["ls", "-l", "--all"]);
-  assert.deepEqual([request["tty"], request["stdin"], request["env"]], [true, true, { A: "1" }]);
+  assert.deepEqual(request.command, ["ls", "-l", "--all"]);
+  assert.deepEqual([request.tty, request.stdin, request.env], [true, true, { A: "1" }]);
   const dashed = makeFake({ view: helloView() });
   type(dashed, "exec web.1 -- ls --all");
   assert.deepEqual(JSON.parse(dashed.out.join("")).command, ["ls", "--all"]);

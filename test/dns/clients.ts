@@ -93,7 +93,9 @@ export class TcpClient {
   }
 }
 
-/** An upstream server on a loopback port, by UDP and TCP. `answer` says what to reply, if anything. */
+/**
+ * An upstream server on a loopback port, by UDP and TCP. `answer` says what to reply, if anything.
+ */
 export class StubUpstream {
   readonly seen: {
     readonly protocol: "udp" | "tcp";

@@ -29,11 +29,12 @@ const purePackages = [
 ];
 
 /** Hashing and signing only compute; nothing else in node:crypto is wanted outside doors. */
-const mayHash = new Set(["crdt/hash.ts", "trust/identity.ts"]);
+const mayHash = new Set(["crdt/hash.ts", "link/probe-frames.ts", "trust/identity.ts"]);
 
 const signs: readonly (readonly [RegExp, string])[] = [
   [/\b(?:await|async)\b|\bPromise\b/, "waits"],
-  [/\bDate\b|\bperformance\b/, "asks the clock"],
+  // `new Date(ms)` only computes; without a time it asks.
+  [/\bDate\.now\b|\bDate\(\)|\bperformance\b/, "asks the clock"],
   [/\bMath\.random\b/, "throws dice"],
   [/\b(?:setTimeout|setInterval|setImmediate|queueMicrotask)\b/, "sets timers"],
   [/\bprocess\.|\bglobalThis\b/, "looks at the process"],
@@ -64,8 +65,13 @@ export function isOutsideTheHouse(path: string): boolean {
   return /^(?:test|bench|examples|vagrant)\//.test(path);
 }
 
-/** The doors that ARCHITECTURE.md lists: lines of the form "- `path`: what for". */
+/** The doors that ARCHITECTURE.md lists: lines of the form "- `folder/`: name, name: what for". */
 export function listedDoors(architecture: string): string[] {
   const section = architecture.split(/^## /m).find((part) => part.startsWith("Doors")) ?? "";
-  return [...section.matchAll(/^- `([^`]+\.ts)`/gm)].map(([, path]) => path as string).sort();
+  const bullets = section.replaceAll(/\n {2}/g, " ").matchAll(/^- `([^`]+\/)`: ([^:\n]+)(?::|$)/gm);
+  return [...bullets]
+    .flatMap(([, folder, names]) => {
+      return (names as string).split(", ").map((name) => `${folder}${name.trim()}.ts`);
+    })
+    .sort();
 }

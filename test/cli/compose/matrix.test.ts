@@ -7,7 +7,7 @@ import { printMatrix } from "../../../cli/compose/matrix.ts";
 const page = new URL("../../../docs/compose.md", import.meta.url);
 
 test("docs/compose.md is what the table of keys prints", () => {
-  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(page, printMatrix());
+  if (process.env.UPDATE_DOCS === "1") writeFileSync(page, printMatrix());
   const hint = "run this test with UPDATE_DOCS=1 to print it anew";
   assert.equal(readFileSync(page, "utf8"), printMatrix(), hint);
 });

@@ -39,8 +39,8 @@ one: { <<: *a, image: own }
 two: { <<: [*a, *b] }
 `;
   const plain = toPlain(parse(text)) as Record<string, unknown>;
-  assert.deepEqual(plain["one"], { image: "own", user: "a" });
-  assert.deepEqual(plain["two"], { image: "a", user: "a", init: "b" });
+  assert.deepEqual(plain.one, { image: "own", user: "a" });
+  assert.deepEqual(plain.two, { image: "a", user: "a", init: "b" });
 });
 
 test("an alias means the anchor before it", () => {
