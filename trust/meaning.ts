@@ -18,7 +18,7 @@
 import type { Verify } from "../crdt/signed.ts";
 import { compareIds, type MeshId, type NodeId } from "../model/ids.ts";
 import { everWriters } from "./ever-writers.ts";
-import { isNodeRole, type PersonRole, type Role, type SignedFact } from "./facts.ts";
+import { isNodeRole, isRaise, type PersonRole, type Role, type SignedFact } from "./facts.ts";
 import { type InviteUse, readUses, walkUses } from "./invite-uses.ts";
 import type { Admitted, InviteStanding, TrustView } from "./view.ts";
 
@@ -49,14 +49,6 @@ export function interpret(mesh: MeshId, facts: readonly SignedFact[], verify: Ve
 }
 
 type Person = { readonly role: PersonRole; readonly name: string };
-
-const ranks: Readonly<Record<Role, number>> = {
-  runner: 1,
-  peer: 2,
-  viewer: 1,
-  operator: 2,
-  admin: 3,
-};
 
 class Judgement {
   readonly #invited: readonly string[];
@@ -183,10 +175,8 @@ class Judgement {
   }
 
   #raises(subject: string, role: Role): boolean {
-    const node = this.#nodes.get(subject as NodeId)?.role;
-    const person = this.#people.get(subject)?.role;
-    const [other, own] = isNodeRole(role) ? [person, node] : [node, person];
-    return other === undefined && (own === undefined || ranks[role] > ranks[own]);
+    const roles = [this.#nodes.get(subject as NodeId)?.role, this.#people.get(subject)?.role];
+    return roles.every((own) => own === undefined || isRaise(own, role));
   }
 
   #admit(subject: string, role: Role, name: string, atMs: number): void {
