@@ -5,8 +5,9 @@
 
 import type { Figures, RunBench } from "./figures.ts";
 
-/** Each is bench/NAME.ts and exports `run`. All but placement need root: they make hosts. */
+/** Each is bench/NAME.ts and exports `run`. All but churn and placement need root: hosts. */
 const benches: Readonly<Record<string, string>> = {
+  churn: "three agents under 30 minutes of change: memory when settled, and at the end",
   deploy: "six replicas on three hosts: spec accepted → all serving; Docker Swarm likewise",
   failover: "three hosts, six replicas: power cut → all six serve; Docker Swarm likewise",
   footprint: "idle meshes of 3 and of 10: memory of the largest agent, CPU of the busiest",

@@ -108,12 +108,19 @@ export class DemoMesh {
     for (const pid of this.#pidsOf(node)) end(pid, "SIGKILL");
   }
 
+  /** One of its tasks dies; the agent notices. */
+  crashOne(node: DemoNode): void {
+    const agents = this.agentPids(node);
+    const task = this.#pidsOf(node).find((pid) => !agents.includes(pid));
+    if (task !== undefined) end(task, "SIGKILL");
+  }
+
   /** Everything that this mesh ever started is gone afterwards, and its files with it. */
   async close(): Promise<void> {
-    for (const node of this.nodes) for (const pid of this.#agentsOf(node)) end(pid, "SIGTERM");
+    for (const node of this.nodes) for (const pid of this.agentPids(node)) end(pid, "SIGTERM");
     const all = (): number[] => this.nodes.flatMap((node) => this.#pidsOf(node));
     const deadline = performance.now() + endMsMax;
-    while (this.nodes.some((node) => this.#agentsOf(node).length > 0)) {
+    while (this.nodes.some((node) => this.agentPids(node).length > 0)) {
       if (performance.now() > deadline) break;
       await sleep(50);
     }
@@ -124,7 +131,8 @@ export class DemoMesh {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  #agentsOf({ data }: DemoNode): number[] {
+  /** None when its agent is dead. */
+  agentPids({ data }: DemoNode): number[] {
     return pids().filter((pid) => {
       const words = readProc(pid, "cmdline");
       return words.includes(data) && words.some(isAgent);
@@ -139,7 +147,7 @@ export class DemoMesh {
       const words = readProc(pid, "environ");
       return marks.every((mark) => words.includes(mark));
     });
-    return [...this.#agentsOf(node), ...tasks];
+    return [...this.agentPids(node), ...tasks];
   }
 
   /** What the agent wrote for the people of its machine; empty before it did. */
