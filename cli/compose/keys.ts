@@ -55,7 +55,7 @@ services.*.devices                partly   host:container:permissions; CDI names
 services.*.devices[].source       yes
 services.*.devices[].target       yes
 services.*.devices[].permissions  yes
-services.*.dns                    yes      besides the mesh's own names
+services.*.dns                    yes      instead of the mesh's own: its names are not known then
 services.*.dns_opt                yes
 services.*.dns_search             yes
 services.*.domainname             yes
@@ -254,7 +254,7 @@ services.*.x-shoal.health.liveness.timeout      yes      2s unless given
 services.*.x-shoal.isolation                    yes      run, stay, majority: when a node is cut off
 services.*.x-shoal.priority                     yes      higher is placed first; 0 unless given
 
-networks                          partly   ignored: every service of the mesh reaches every other
+networks                          partly   ignored: there is one network; see above
 networks.*                        yes
 networks.*.attachable             yes
 networks.*.driver                 partly   bridge and overlay; others are refused

@@ -37,15 +37,19 @@ deployed while there is one.
 - **Updates** start the new task first, unless the service has ports of mode \`host\`, the host's
   network, or one replica with a volume. Otherwise Swarm's defaults: parallelism 1, monitor 5 s,
   failure action \`pause\`.
-- **Networks.** The mesh has one; every service reaches every other as \`service\` from within its
-  stack and as \`service.stack\` from anywhere.
+- **Networks.** The mesh has one, and names are answered everywhere: \`service\` from within its stack,
+  \`service.stack\` from anywhere, with the addresses of healthy replicas. Until there is an overlay
+  network, a container reaches those on its own host by these addresses, and those on other hosts by
+  their published ports, which every host has.
 - **Roles.** \`node.role == manager\` reads as \`node.role == peer\`; asking for workers rules nothing
   out, since a mesh has no managers to keep free.
 - **Health.** \`healthcheck\` is liveness: failing it replaces the task, and before the first success
   there is no traffic. \`x-shoal.health.readiness\` only takes a task out of traffic; both know
   \`http\`, \`tcp\` and \`command\`.
 - **Processes.** With \`x-shoal.engine: process\` there is no image: \`command\` runs on the host, and
-  keys that need a container are refused.
+  keys that need a container are refused. It gets \`PORT\` (for its first target port) and
+  \`PORT_80\` and so on for each, which win over \`environment\`, and \`SHOAL_NODE\`, \`SHOAL_SERVICE\`,
+  \`SHOAL_SLOT\`, \`SHOAL_TASK\`.
 `;
 
 const sections: readonly (readonly [title: string, prefix: RegExp])[] = [
