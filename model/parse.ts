@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import type { Row, SpecDocument } from "./documents.ts";
+import { isName, type ServiceId, splitServiceId } from "./ids.ts";
 
 const text = z.string().max(4096);
 const shortText = z.string().max(512);
@@ -13,13 +14,18 @@ const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const strings = z.record(shortText, z.string().max(131_072));
 const port = z.number().int().min(1).max(65_535);
 const portKey = z.string().regex(/^\d{1,5}\/(tcp|udp)$/);
-const service = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}\/[a-z0-9][a-z0-9-]{0,62}$/);
+const service = z.string().refine(isServiceId, "is no namespace/name of DNS labels");
 const replica = z
   .string()
   .max(256)
   .regex(/^[a-z0-9-]+\/[a-z0-9-]+\.[A-Za-z0-9]+$/);
 const revision = z.string().regex(/^[0-9a-f]{32}$/);
 const engine = z.enum(["docker", "process"]);
+
+function isServiceId(text: string): boolean {
+  const { namespace, name } = splitServiceId(text as ServiceId);
+  return text.includes("/") && isName(namespace) && isName(name);
+}
 
 const checkTest = z.discriminatedUnion("kind", [
   z.object({
