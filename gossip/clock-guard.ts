@@ -4,6 +4,7 @@
  */
 
 import type { Revision } from "../crdt/register.ts";
+import type { HybridTime } from "../crdt/stamp.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
 import type { Problem } from "../model/problem.ts";
@@ -40,6 +41,14 @@ export class ClockGuard {
       this.#alarms.set(alarm, { writer, aheadMs, seenMs: moment.monotonicMs });
     }
     return true;
+  }
+
+  /**
+   * The time to pass with the next write. One that a wrong clock left far ahead is no time to
+   * follow: every later stamp would be held back. Generations order what was seen all the same.
+   */
+  toPass(last: HybridTime, { wallMs }: Moment): HybridTime {
+    return last.timeMs - wallMs <= aheadMaxMs ? last : { timeMs: 0, counter: 0 };
   }
 
   /** Why this node may take no operator's write now; empty when it may. */

@@ -168,7 +168,7 @@ export class Store {
   draft(key: string, moment: Moment): Draft {
     const register = this.register(key);
     const generation = 1 + (register?.revisions[0]?.stamp.generation ?? 0);
-    const time = advance(this.#time, moment.wallMs);
+    const time = advance(this.#guard.toPass(this.#time, moment), moment.wallMs);
     this.#time = time;
     return { key, generation, ...time, parents: heads(register) };
   }

@@ -138,7 +138,7 @@ export class Faults {
 
   #clock(host: SimHost): void {
     const sign = this.#random.chance(50) ? 1 : -1;
-    const offsetMs = sign * this.#random.pick([50, 300, 900, 5_000, 3_600_000]);
+    const offsetMs = sign * this.#random.pick([50, 300, 900, 5_000, 30_000]);
     this.#say(host, `clock is off by ${offsetMs} ms`);
     host.clockOffsetMs = offsetMs;
     this.#for(this.#random.between(2_000, 15_000), () => {
