@@ -19,7 +19,7 @@ function guard(...offsets: readonly number[]): ClockGuard {
 }
 
 test("a jump of our own clock is noticed at once, whenever peers were heard last", () => {
-  const clocks = guard(0, 10, -10);
+  const clocks = guard(0, 0, 0);
   assert.deepEqual(clocks.refusals(moment(30_000)), []);
   assert.deepEqual(clocks.refusals(moment(30_000, 3_600_000)), [
     { code: "clock-skewed", offsetMs: 3_600_000, limitMs: 500 },
