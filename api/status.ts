@@ -12,7 +12,7 @@ const codes: readonly (readonly [status: number, codes: readonly ProblemCode[]])
   [401, ["signature-invalid", "request-expired", "mesh-mismatch"]],
   [403, ["not-authorised", "key-refused", "node-revoked", "node-equivocated"]],
   [404, ["route-unknown", "task-unknown", "service-unknown", "stack-unknown"]],
-  [404, ["node-unknown", "revision-unknown", "invite-unknown", "not-member"]],
+  [404, ["node-unknown", "person-unknown", "revision-unknown", "invite-unknown", "not-member"]],
   [408, ["request-timeout"]],
   [409, ["port-claimed", "port-in-use", "spec-conflict", "update-paused", "already-member"]],
   [413, ["request-too-large"]],

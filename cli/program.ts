@@ -10,6 +10,7 @@ import { changeCommands } from "./commands/changes.ts";
 import { deployCommands } from "./commands/deploy.ts";
 import { nodeCommands } from "./commands/nodes.ts";
 import { contextCommands, inviteCommand } from "./commands/people.ts";
+import { personCommands } from "./commands/persons.ts";
 import { serviceCommands } from "./commands/services.ts";
 import { stackCommands } from "./commands/stacks.ts";
 import { watchingCommands } from "./commands/watching.ts";
@@ -24,6 +25,7 @@ export const groups: readonly CommandGroup[] = [
   },
   { name: "stack", summary: "Stacks: services deployed together", commands: stackCommands },
   { name: "node", summary: "Nodes: the hosts of the mesh", commands: nodeCommands },
+  { name: "person", summary: "People: who may talk to the mesh", commands: personCommands },
   { name: "context", summary: "Contexts: the meshes you know", commands: contextCommands },
 ];
 

@@ -21,6 +21,7 @@ export type Problem = Readonly<
   | { code: "service-unknown"; service: string }
   | { code: "stack-unknown"; stack: string }
   | { code: "node-unknown"; node: string }
+  | { code: "person-unknown"; person: string }
   | { code: "task-unknown"; task: string }
   | { code: "revision-unknown"; service: string; revision: string }
   | { code: "route-unknown"; method: string; path: string }
@@ -106,6 +107,8 @@ const sentences: Sentences = {
     `there is no service called ${p.service}: see \`shoal service ls\` for those there are`,
   "stack-unknown": (p) => `there is no stack called ${p.stack}: see \`shoal stack ls\``,
   "node-unknown": (p) => `there is no node called ${p.node}: see \`shoal node ls\``,
+  "person-unknown": (p) =>
+    `nobody called ${p.person} may talk to this mesh: see \`shoal person ls\``,
   "task-unknown": (p) => `there is no task called ${p.task}: see \`shoal ps\``,
   "revision-unknown": (p) =>
     `${p.service} has no revision ${p.revision}: see \`shoal service history ${p.service}\``,
@@ -151,7 +154,9 @@ const sentences: Sentences = {
     `DNS is not answered at ${p.address} (${p.detail}): it is tried again every second`,
   "not-authorised": (p) =>
     `${p.principal} may not do this: it needs the role ${p.needs}${inviteHint(p.needs)}`,
-  "key-refused": (p) => `${p.address} refuses this key: ${p.detail}`,
+  "key-refused": (p) =>
+    `${p.address} refuses this key, which has no role in its mesh, or none any more (${p.detail}): ` +
+    "ask an admin for an invite, then `shoal context add NAME TOKEN`",
   "signature-invalid": (p) => `a signature does not fit: ${p.detail}`,
   "request-expired": (p) =>
     `the request was signed ${p.ageMs} ms away from now: check both clocks and try again`,
