@@ -10,6 +10,7 @@
  */
 
 import {
+  type Document,
   isAlias,
   isCollection,
   isMap,
@@ -19,6 +20,7 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  visit,
   type YAMLMap,
 } from "yaml";
 import type { Problem } from "../../model/problem.ts";
@@ -81,9 +83,13 @@ export function parseTree(file: string, text: string): Parsed {
     logLevel: "error",
   });
   if (document.errors.length > 0) {
-    const problems = document.errors
-      .slice(0, mistakesShown)
-      .map((error) => fail(lines.linePos(error.pos[0]).line, plain(error.message)));
+    const problems = document.errors.slice(0, mistakesShown).map((error) => {
+      const opened = /^Missing closing .quote/.test(error.message)
+        ? openQuote(document)
+        : undefined;
+      const at = lines.linePos(opened ?? error.pos[0]).line;
+      return fail(at, opened === undefined ? plain(error.message) : "this quote is never closed");
+    });
     return { tree: undefined, problems };
   }
   const grower = new Grower(file, lines);
@@ -92,6 +98,17 @@ export function parseTree(file: string, text: string): Parsed {
     return fail(line, detail);
   });
   return { tree: problems.length > 0 ? undefined : tree, problems };
+}
+
+/** The library says where the text ended without it: it is the last quote that was opened. */
+function openQuote(document: Document): number | undefined {
+  let at: number | undefined;
+  visit(document, {
+    Scalar: (_key, { type, range }) => {
+      if (type === "QUOTE_DOUBLE" || type === "QUOTE_SINGLE") at = range?.[0];
+    },
+  });
+  return at;
 }
 
 /** The library's messages begin with a capital and may show code: one clause is enough. */

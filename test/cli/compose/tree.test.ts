@@ -62,6 +62,7 @@ test("every entry knows the line of its key", () => {
 const malformed: [name: string, text: string, line: number][] = [
   ["an open bracket", "a: [1, 2\n", 2],
   ["a tab for indentation", "a:\n\tb: 1\n", 2],
+  ["a quote left open", 'a: "x"\nb:\n  - \'y\n  - z\nc: 1\n', 3],
   ["a key twice", "a: 1\nb: 2\na: 3\n", 3],
   ["an alias without anchor", "a: 1\nb: *none\n", 2],
   ["two documents", "a: 1\n---\nb: 2\n", 2],
