@@ -14,6 +14,8 @@ const roles = ["peer", "runner", "operator", "viewer", "admin"] as const;
 const expiresMsDefault = 15 * 60_000;
 /** A joiner tries them in turn; more only make the token longer. */
 const addressesMax = 5;
+const peerAddress = /^\/(?:ip[46]|dns[46]?)\/[^/]+\/tcp\/[1-9]\d{0,4}\/p2p\/[1-9A-HJ-NP-Za-km-z]+$/;
+const peerAddressExample = "/ip4/10.0.0.1/tcp/7946/p2p/12D3…";
 
 function* invite(input: Input): Work<ExitCode> {
   const { options } = input;
@@ -21,6 +23,11 @@ function* invite(input: Input): Work<ExitCode> {
   const uses = options.whole("uses") ?? 1;
   if (uses < 1) throw slip("--uses", "expected 1 or more");
   const expiresMs = options.durationMs("expires") ?? expiresMsDefault;
+  if (expiresMs === 0) throw slip("--expires", "expected more than no time at all");
+  const own = options.list("address");
+  for (const address of own.filter((one) => !peerAddress.test(one))) {
+    throw slip("--address", `${address} is no peer address: it looks like ${peerAddressExample}`);
+  }
   const view = yield* ask((world) => world.mesh.view());
   const context = yield* ask((world) => world.context);
   const secret = fromBase64(context?.secret ?? "", 32);
@@ -38,7 +45,7 @@ function* invite(input: Input): Work<ExitCode> {
   }
   const nowMs = yield* ask((world) => world.nowMs());
   const inviteSeed = yield* ask((world) => world.random(32));
-  const addresses = [...options.list("address"), ...addressesOf(view)].slice(0, addressesMax);
+  const addresses = [...own, ...addressesOf(view)].slice(0, addressesMax);
   const expiresAtMs = nowMs + expiresMs;
   const { mesh } = view;
   const token = { mesh, name: trust.name, secret, inviteSeed, addresses, role, expiresAtMs };
