@@ -16,8 +16,8 @@ import type { Context } from "./contexts.ts";
 import type { Target } from "./program.ts";
 import type { ExecRequest, Mesh } from "./world.ts";
 
-/** A peer on the other side of the world answers in a second; the next one may be nearer. */
-const dialMsMax = 5_000;
+/** Dialling gives up by itself after 5 s, and says why; this is for the rest. */
+const dialMsMax = 8_000;
 
 export type Way = {
   readonly target: Target;

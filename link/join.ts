@@ -56,7 +56,7 @@ export async function askAdmission(wish: AdmissionWish): Promise<Admission> {
       problems.push(...error.problems);
     }
   }
-  throw new OperationError(weigh(problems, wish.token.mesh));
+  throw new OperationError(weigh(problems, wish.token.name));
 }
 
 async function askPeer(

@@ -62,12 +62,25 @@ export async function openProtocol(
   }
 }
 
+/** What libraries say that means nothing to people. */
+const plainReasons: readonly (readonly [said: RegExp, meant: string])[] = [
+  // Noise's prologue holds the mesh's secret: whoever has another cannot read the first message.
+  [/handshake stage/, "it belongs to another mesh, or is no agent of Shoal"],
+  [/identity key (\S+) does not match expected/, "another peer answers there ($1)"],
+  [/ECONNREFUSED/, "nobody listens there (ECONNREFUSED)"],
+];
+
 /** One line for people. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) {
     return [...new Set(error.errors.map(reasonOf))].join("; ") || "no address is known";
   }
-  return error instanceof Error ? error.message : "it went away";
+  if (!(error instanceof Error)) return "it went away";
+  const { message } = error;
+  const known = plainReasons.find(([said]) => said.test(message));
+  if (known === undefined) return message;
+  const [said, meant] = known;
+  return meant.replace("$1", said.exec(message)?.[1] ?? "");
 }
 
 /** What others wait for as well goes on when this one gives up. */
