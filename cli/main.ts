@@ -42,7 +42,8 @@ async function run({ command, input, target }: NonNullable<typeof chosen>): Prom
     // Two documents of one deploy may be refused for one reason.
     for (const line of new Set(problems.map(explain))) world?.terminal.note(line);
     // People read the sentences, programs what they were made of.
-    if (input.options.text("format") === "json") world?.terminal.print(JSON.stringify({ problems }));
+    if (input.options.text("format") === "json")
+      world?.terminal.print(JSON.stringify({ problems }));
     return isSlip(problems) ? 2 : 1;
   } finally {
     await world?.close();

@@ -33,10 +33,17 @@ const cases: [line: string, code: number, out: RegExp, err: RegExp][] = [
   ["deploy --help", 0, /Examples:\n {2}shoal deploy/, /^$/],
   ["nonsense", 2, /^$/, /unknown command 'nonsense'/],
   ["service ls --nonsense", 2, /^$/, /unknown option '--nonsense'/],
+  ["service ls --format xml", 2, /^$/, /Allowed choices are table, json/],
   ["service scale", 2, /^$/, /missing required argument/],
   ["completion tcsh", 2, /^$/, /bash, zsh or fish/],
   ["service ls --context none", 1, /^$/, /no context called none/],
   ["compile -f none.yaml", 1, /^$/, /cannot read none.yaml/],
+  [
+    "compile -f none.yaml --format json",
+    1,
+    /^\{"problems":\[\{"code":"file-unreadable","file":"none.yaml",.*\}\]\}$/m,
+    /cannot read none.yaml/,
+  ],
   ["service ls --peer /ip4/10.0.0.1/tcp/1", 2, /^$/, /needs a context that knows the mesh/],
 ];
 

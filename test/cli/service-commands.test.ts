@@ -66,7 +66,6 @@ const slips: [line: string, sentence: RegExp][] = [
   ["join shoal1-xx", /not an invite/],
   ["join nonsense", /not an invite/],
   ["deploy -f none.yaml", /cannot read none.yaml/],
-  ["service ls --format xml", /table, json/],
   ["leave", /holds no node/],
 ];
 
