@@ -1,6 +1,7 @@
 /**
  * What came and what went between two lists: how the placer learns what is new without being told.
- * Lists that differ in one stretch, as after a node came or went, cost one comparison an item.
+ * Lists that agree but for short stretches, as after a node came or went, cost one comparison an
+ * item; others a look-up each.
  */
 
 import type { Incumbent, NodeCandidate, Refusal, Wanted } from "./input.ts";
@@ -15,29 +16,56 @@ export type Meaning<Item> = {
   readonly keyOf: (item: Item) => string;
 };
 
+/** How far two lists are searched for where they agree again: a node has about so many replicas. */
+const lookAhead = 64;
+
 /** As multisets: order means nothing, repeats count. An item that changed has gone and come. */
 export function difference<Item>(
   last: readonly Item[],
   next: readonly Item[],
-  { isSame, keyOf }: Meaning<Item>,
+  meaning: Meaning<Item>,
 ): Difference<Item> {
-  const shorter = Math.min(last.length, next.length);
-  let start = 0;
-  while (start < shorter && isSame(last[start] as Item, next[start] as Item)) start++;
-  let lastEnd = last.length;
-  let nextEnd = next.length;
-  while (lastEnd > start && nextEnd > start) {
-    if (!isSame(last[lastEnd - 1] as Item, next[nextEnd - 1] as Item)) break;
-    lastEnd--;
-    nextEnd--;
+  const { isSame } = meaning;
+  const gone: Item[] = [];
+  const come: Item[] = [];
+  let lastAt = 0;
+  let nextAt = 0;
+  while (lastAt < last.length && nextAt < next.length) {
+    if (!isSame(last[lastAt] as Item, next[nextAt] as Item)) {
+      const skip = resume(last, lastAt, next, nextAt, isSame);
+      if (skip === undefined) break;
+      for (const end = lastAt + skip.last; lastAt < end; lastAt++) gone.push(last[lastAt] as Item);
+      for (const end = nextAt + skip.next; nextAt < end; nextAt++) come.push(next[nextAt] as Item);
+    }
+    lastAt++;
+    nextAt++;
   }
-  const middle = { last: last.slice(start, lastEnd), next: next.slice(start, nextEnd) };
-  if (middle.last.length === 0 || middle.next.length === 0) {
-    return { gone: middle.last, come: middle.next };
-  }
-  return match(middle.last, middle.next, { isSame, keyOf });
+  for (; lastAt < last.length; lastAt++) gone.push(last[lastAt] as Item);
+  for (; nextAt < next.length; nextAt++) come.push(next[nextAt] as Item);
+  return gone.length === 0 || come.length === 0 ? { gone, come } : match(gone, come, meaning);
 }
 
+/** How many of each list to leave out until both go on with the same item. */
+function resume<Item>(
+  last: readonly Item[],
+  lastAt: number,
+  next: readonly Item[],
+  nextAt: number,
+  isSame: Meaning<Item>["isSame"],
+): { readonly last: number; readonly next: number } | undefined {
+  const agree = (skipLast: number, skipNext: number): boolean => {
+    const [left, right] = [last[lastAt + skipLast], next[nextAt + skipNext]];
+    return left !== undefined && right !== undefined && isSame(left, right);
+  };
+  for (let skip = 1; skip <= lookAhead; skip++) {
+    if (agree(skip, 0)) return { last: skip, next: 0 };
+    if (agree(0, skip)) return { last: 0, next: skip };
+    if (agree(skip, skip)) return { last: skip, next: skip };
+  }
+  return undefined;
+}
+
+/** Leaves out what only changed its place. */
 function match<Item>(
   last: readonly Item[],
   next: readonly Item[],
@@ -91,10 +119,10 @@ export const compared = {
         left.createdAtMs === right.createdAtMs),
     keyOf: ({ spec }) => spec.service,
   } satisfies Meaning<Wanted>,
+  /** Ranks are compared where they matter, see holdings.ts: as positions in a list, all change. */
   incumbents: {
     isSame: (left, right) =>
-      left === right ||
-      (left.replica === right.replica && left.node === right.node && left.rank === right.rank),
+      left === right || (left.replica === right.replica && left.node === right.node),
     keyOf: ({ replica }) => replica,
   } satisfies Meaning<Incumbent>,
   refusals: {

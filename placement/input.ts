@@ -1,4 +1,7 @@
-/** What placement is asked and what it answers. Plain data, made afresh for each question. */
+/**
+ * What placement is asked and what it answers. Plain data, made afresh for each question, but for
+ * specs: those are known by being the same object.
+ */
 
 import type { EngineKind } from "../model/documents.ts";
 import type { NodeId, ReplicaId, RevisionId, ServiceId } from "../model/ids.ts";

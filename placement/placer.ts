@@ -57,18 +57,18 @@ export class Placer {
   place(input: PlacementInput): Placement {
     const nodes = difference(this.#asked.nodes, input.nodes, compared.nodes);
     const incumbents = difference(this.#asked.incumbents, input.incumbents, compared.incumbents);
+    const reordered = this.#holdings.update(incumbents, input.incumbents);
     const rewritten = this.#findRewritten(input);
     this.#asked = input;
-    if (isNothing(nodes) && isNothing(incumbents) && rewritten.size === 0) return this.#answer;
+    const isAsBefore = isNothing(nodes) && isNothing(incumbents) && reordered.length === 0;
+    if (isAsBefore && rewritten.size === 0) return this.#answer;
     const moved = this.#sites.update(nodes);
     const touched = new Set(moved);
-    this.#holdings.update(incumbents);
-    for (const { node, replica } of incumbents.gone) {
-      this.#touch(node, touched);
-      // The replica may fall to another of its holders.
-      for (const holder of this.#holdings.of(replica)) this.#touch(holder.node, touched);
-    }
     for (const { node } of incumbents.come) this.#touch(node, touched);
+    for (const { node } of incumbents.gone) this.#touch(node, touched);
+    // The replica may fall to another of its holders.
+    const fallen = [...reordered, ...incumbents.gone.map(({ replica }) => replica)];
+    for (const replica of fallen) this.#touchHolders(replica, touched);
     const affected: Affected = new Map();
     for (const [service, wanted] of rewritten) this.#rewrite(service, wanted, touched, affected);
     this.#reach(touched);
@@ -108,6 +108,10 @@ export class Placer {
     if (site !== undefined) touched.add(site);
   }
 
+  #touchHolders(replica: ReplicaId, touched: Set<Site>): void {
+    for (const { node } of this.#holdings.of(replica)) this.#touch(node, touched);
+  }
+
   /** All of a rewritten service's slots are asked again; only room concerns other services. */
   #rewrite(
     id: ServiceId,
@@ -136,9 +140,7 @@ export class Placer {
     }
     affected.set(service, "all");
     if (!service.isExclusive) return;
-    for (const replica of service.slots()) {
-      for (const { node } of this.#holdings.of(replica)) this.#touch(node, touched);
-    }
+    for (const replica of service.slots()) this.#touchHolders(replica, touched);
   }
 
   #settleHome(service: PlacedService, site: Site): boolean {
@@ -153,8 +155,7 @@ export class Placer {
     // A set that grows while it is walked is walked to its end.
     for (const site of touched) {
       for (const replica of this.#holdings.on(site.id)) {
-        const holders = this.#holdings.of(replica);
-        if (holders.length > 1) for (const { node } of holders) this.#touch(node, touched);
+        if (this.#holdings.of(replica).length > 1) this.#touchHolders(replica, touched);
       }
     }
   }

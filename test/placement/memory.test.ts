@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { NodeId, ReplicaId } from "../../model/ids.ts";
+import { compareIds, type NodeId, type ReplicaId } from "../../model/ids.ts";
 import { Assignments } from "../../placement/assignments.ts";
 import { difference } from "../../placement/difference.ts";
-import { compareHolders, Holdings } from "../../placement/holdings.ts";
+import { Holdings } from "../../placement/holdings.ts";
 import type { Incumbent } from "../../placement/input.ts";
 import { Room } from "../../placement/room.ts";
 import { makeSite } from "../../placement/site.ts";
@@ -87,36 +87,58 @@ test("a difference takes one list to the other, and names nothing that is in bot
 });
 
 test("holdings are what came and did not go, best first, by replica and by node", () => {
-  const few = fc.record({ replica: fc.constantFrom("d/a.1", "d/a.2"), node, rank: fc.nat(2) });
+  const few = fc.record({ replica: fc.constantFrom("d/a.1", "d/a.2"), node, rank: fc.nat(4) });
   const list = fc.array(few, { maxLength: 12 }) as fc.Arbitrary<Incumbent[]>;
   fc.assert(
-    fc.property(list, list, (first, second) => {
+    fc.property(list, list, fc.boolean(), (first, second, areRanksPositions) => {
       const holdings = new Holdings();
-      holdings.update({ gone: [], come: first });
+      holdings.update({ gone: [], come: first }, first);
       const kept = first.filter((_, index) => index % 2 === 0);
-      holdings.update({ gone: first.filter((_, index) => index % 2 === 1), come: second });
-      const all = [...kept, ...second].sort(compareHolders);
+      const all = [...kept, ...second].map((one, rank) =>
+        areRanksPositions ? { ...one, rank } : one,
+      );
+      const gone = first.filter((_, index) => index % 2 === 1);
+      holdings.update({ gone, come: second }, all);
       for (const name of ["d/a.1", "d/a.2"] as ReplicaId[]) {
-        const plain = ({ rank, node: holder }: Incumbent) => `${rank} ${holder}`;
-        const expected = all.filter((one) => one.replica === name).map(plain);
-        assert.deepEqual(holdings.of(name).map(plain), expected);
+        const claims = all.filter((one) => one.replica === name);
+        claims.sort((left, right) => left.rank - right.rank || compareIds(left.node, right.node));
+        const expected = [...new Set(claims.map((one) => one.node))];
+        assert.deepEqual(
+          holdings.of(name).map((one) => one.node),
+          expected,
+        );
       }
       for (const name of ["n0", "n1", "n2"] as NodeId[]) {
         const expected = all.filter((one) => one.node === name).map((one) => one.replica);
         assert.deepEqual([...holdings.on(name)].sort(), [...new Set(expected)].sort());
       }
     }),
+    { numRuns: 1000 },
   );
+});
+
+test("only replicas whose holders stand in another order are named", () => {
+  const [one, two] = ["d/a.1", "d/a.2"] as [ReplicaId, ReplicaId];
+  const claim = (replica: ReplicaId, holder: string, rank: number) => {
+    return { replica, node: holder as NodeId, rank };
+  };
+  const holdings = new Holdings();
+  const before = [claim(one, "n0", 0), claim(one, "n1", 1), claim(two, "n0", 2)];
+  holdings.update({ gone: [], come: before }, before);
+  const shifted = before.map((incumbent) => ({ ...incumbent, rank: incumbent.rank + 7 }));
+  assert.deepEqual(holdings.update({ gone: [], come: [] }, shifted), []);
+  const turned = [claim(one, "n1", 0), claim(two, "n0", 1), claim(one, "n0", 2)];
+  assert.deepEqual(holdings.update({ gone: [], come: [] }, turned), [one]);
 });
 
 test("a node that claims one replica ten thousand times is soon taken in and soon forgotten", () => {
   const holdings = new Holdings();
-  const claims = Array.from({ length: 10_000 }, (_, index) => {
-    return { replica: "d/a.1" as ReplicaId, node: "n0" as NodeId, rank: (index * 7919) % 10_007 };
+  const claims = Array.from({ length: 10_000 }, (_, rank) => {
+    return { replica: "d/a.1" as ReplicaId, node: "n0" as NodeId, rank };
   });
-  holdings.update({ gone: [], come: claims });
-  assert.equal(holdings.of("d/a.1" as ReplicaId)[0]?.rank, 0);
-  holdings.update({ gone: claims, come: [] });
+  holdings.update({ gone: [], come: claims }, claims);
+  assert.equal(holdings.of("d/a.1" as ReplicaId).length, 1);
+  holdings.update({ gone: claims, come: [] }, []);
   assert.equal(holdings.of("d/a.1" as ReplicaId).length, 0);
   assert.equal(holdings.on("n0" as NodeId).size, 0);
 });

@@ -41,6 +41,8 @@ export type Step = Readonly<
   | { kind: "pin"; volume: string; node: NodeId | undefined }
   | { kind: "stay"; service: ServiceId; stays: boolean }
   | { kind: "shuffle" }
+  /** Ranks become positions in the list: all change, as when one task of many comes first. */
+  | { kind: "renumber" }
 >;
 
 const nodeIds = Array.from({ length: 8 }, (_, index) => `node${index}` as NodeId);
@@ -171,6 +173,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("stay" as const), service: anyService, stays: fc.boolean() }),
   fc.constant<Step>({ kind: "shuffle" }),
+  fc.constant<Step>({ kind: "renumber" }),
 );
 
 /** Each inner list happens between two questions. Nodes and services come first. */
@@ -272,6 +275,9 @@ export class RandomMesh {
       }
       case "forgive":
         this.#refusals = [];
+        return;
+      case "renumber":
+        this.#incumbents = this.#incumbents.map((one, rank) => ({ ...one, rank }));
         return;
       case "shuffle":
         this.#incumbents.reverse();

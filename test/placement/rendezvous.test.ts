@@ -180,9 +180,23 @@ test("no two candidates are ever equal, even when their hashes are", () => {
 
 test("equal scores of unequal hashes go to the higher hash", () => {
   const name = digest("default/web");
-  const [low, high] = [{ ...candidates([1])[0] }, { ...candidates([1])[0] }] as Candidate[];
-  assert.equal(score(0xfffffffe, 1), score(0xffffffff, 1));
-  assert.ok(compareHashed(name, high as Candidate, 0xffffffff, low as Candidate, 0xfffffffe) < 0);
+  const byScore = new Map<number, Candidate>();
+  let pairs = 0;
+  for (let low = 0; low < 50_000; low++) {
+    const one: Candidate = { id: "same", digest: { high: 0, low }, weight: 1 };
+    const hash = pairHash(name, one.digest);
+    const other = byScore.get(score(hash, 1));
+    byScore.set(score(hash, 1), one);
+    if (other === undefined) continue;
+    pairs++;
+    const otherHash = pairHash(name, other.digest);
+    const [better, worse] = hash > otherHash ? [one, other] : [other, one];
+    assert.ok(compareRank(name, better, worse) < 0);
+    assert.ok(
+      compareHashed(name, worse, Math.min(hash, otherHash), better, Math.max(hash, otherHash)) > 0,
+    );
+  }
+  assert.ok(pairs > 5, `${pairs} pairs`);
 });
 
 test("comparing without scores agrees with comparing by scores", () => {
