@@ -46,10 +46,11 @@ export interface Transport {
   abort(node: NodeId): void;
 }
 
-/** A member to probe over UDP. */
+/** A member to probe, over UDP where that gets through. */
 export type ProbeTarget = {
   readonly node: NodeId;
   readonly addresses: readonly string[];
+  /** 0 when it has no UDP, or has not said yet: over the link alone. */
   readonly port: number;
 };
 

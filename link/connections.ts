@@ -43,7 +43,7 @@ const lostMs = 100;
 const proofMsMax = 1_000;
 const pingProtocol = "/ipfs/ping/1.0.0";
 /** Not what forwards, calls and answers are made of. */
-const ownStreams: readonly string[] = [protocols.frames, pingProtocol];
+const ownStreams: readonly string[] = [protocols.frames, protocols.probe, pingProtocol];
 
 type Entry = {
   readonly node: NodeId;

@@ -36,4 +36,6 @@ export const protocols = {
   forward: "/shoal/forward/1",
   /** Datagrams of one client, forwarded: the same header, then datagrams with lengths. */
   datagrams: "/shoal/datagrams/1",
+  /** Questions of eight bytes, each sent back as it came: link/probe-streams.ts. */
+  probe: "/shoal/probe/1",
 } as const;

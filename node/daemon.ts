@@ -15,7 +15,7 @@ import { openProcessEngine } from "../engine/process/process-engine.ts";
 import { type Forwarder, openForwarder } from "../lb/forwarder.ts";
 import { serveAdmissions } from "../link/join.ts";
 import { type Link, openLink } from "../link/link.ts";
-import { openProbes, type Prober } from "../link/prober.ts";
+import { type MeshProbes, openMeshProbes } from "../link/mesh-probes.ts";
 import { type Guest, protocols } from "../link/streams.ts";
 import type { EngineKind } from "../model/documents.ts";
 import type { NodeId } from "../model/ids.ts";
@@ -93,12 +93,13 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   const guests = new Guests();
   const link = open.add(await openLinkOf(settings, membership, identity, guests, log));
   const bind = { address: hostOf(settings), port: portOf(link) };
-  const { secret } = membership;
-  const probes = open.add(await openProbes({ secret, self: identity.id as NodeId, bind, log }));
+  const probing = { secret: membership.secret, self: identity.id as NodeId, bind, log };
+  const probes = open.add(await openMeshProbes({ ...probing, link, clock: realClock }));
   const engines = openEngines(settings, log).map((engine) => open.add(engine));
   const forwarder = open.add(openForwarderOf(settings, link, log));
   const learnt = { addresses: link.listenAddresses(), probePort: probes.port };
-  const agent = makeAgent(options, { storage, identity, membership, problems, learnt });
+  const found = [...problems, ...probes.problems];
+  const agent = makeAgent(options, { storage, identity, membership, problems: found, learnt });
   guests.agent = agent;
   const addressOf = (node: NodeId) => findAddress(agent, node);
   const told = (line: string) => log.info("dns", { line });
@@ -246,7 +247,7 @@ type Running = Kept & {
   readonly engines: readonly TaskEngine[];
   readonly forwarder: Forwarder;
   readonly identity: Identity;
-  readonly probes: Prober;
+  readonly probes: MeshProbes;
 };
 
 /** A peer's side of joining: the newcomer gets every fact, its own admission included. */

@@ -63,8 +63,7 @@ export class Neighbours {
       .filter(({ node }) => this.#probe.has(node))
       .map(({ node, rows }): ProbeTarget => {
         return { node, addresses: rows.facts?.addresses ?? [], port: rows.facts?.probePort ?? 0 };
-      })
-      .filter(({ port }) => port > 0);
+      });
     return [
       ...this.#changed({ kind: "admit", nodes: admitted }, [...admitted].join()),
       ...this.#changed({ kind: "maintain", peers }, JSON.stringify(peers)),

@@ -39,7 +39,9 @@ export class SimProber implements Probes {
     this.#arm();
   }
 
-  observe(targets: readonly ProbeTarget[]): void {
+  observe(all: readonly ProbeTarget[]): void {
+    // Of whom nothing is known yet: the real probes ask over the link, which is not simulated.
+    const targets = all.filter(({ port }) => port > 0);
     this.#follow(this.#schedule.on({ kind: "observe", targets }, this.#world.nowMs()));
   }
 
