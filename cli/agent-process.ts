@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { problemsAnswer } from "../api/shapes.ts";
 import { OperationError, type Problem } from "../model/problem.ts";
 import type { AgentFile, AgentStart, LocalAgent } from "./world.ts";
 
@@ -83,7 +84,8 @@ function launch(entryPath: string, start: AgentStart): ChildProcess {
   const input = start.input === undefined ? "ignore" : "pipe";
   const output = start.detach ? openLog(start.data) : "inherit";
   const child = spawn(process.execPath, [...agentFlags, entryPath, ...start.args], {
-    stdio: [input, output, output],
+    // The last is the way on which it says why it cannot start: see node/main.ts.
+    stdio: [input, output, output, "ipc"],
     detached: start.detach,
     env: { ...process.env, MALLOC_ARENA_MAX: "1" },
     // An agent that outlives this command must not hold on to the directory it was typed in.
@@ -109,20 +111,15 @@ function openLog(data: string): number {
 }
 
 async function untilAnswers(child: ChildProcess, start: AgentStart): Promise<void> {
-  const logStart = start.detach ? (statSync(logPath(start.data)).size ?? 0) : 0;
+  const logStart = start.detach ? statSync(logPath(start.data)).size : 0;
   const deadline = performance.now() + answerMsMax;
-  let ended: string | undefined;
-  child.once("exit", (code, signal) => {
-    ended = `the agent ended (${signal ?? `exit code ${code}`}) before it answered`;
-  });
-  child.once("error", (error) => {
-    ended = `the agent cannot be started: ${error.message}`;
-  });
+  const watched = watch(child);
   while (!(await answers(start.socket))) {
-    if (ended !== undefined) {
+    if (watched.ended !== undefined) {
+      if (watched.problems.length > 0) throw new OperationError(watched.problems);
       // Without a terminal of its own, its last words stand in its log.
       if (start.detach) process.stderr.write(readFileSync(logPath(start.data)).subarray(logStart));
-      throw failure(ended);
+      throw failure(watched.ended);
     }
     if (performance.now() > deadline) {
       child.kill();
@@ -130,6 +127,28 @@ async function untilAnswers(child: ChildProcess, start: AgentStart): Promise<voi
     }
     await sleep(pollMs);
   }
+  child.removeAllListeners();
+  if (child.connected) child.disconnect();
+}
+
+/** How it ended, once it has, and what it said was wrong. */
+function watch(child: ChildProcess) {
+  const watched: { ended: string | undefined; problems: readonly Problem[] } = {
+    ended: undefined,
+    problems: [],
+  };
+  child.on("message", (message) => {
+    const said = problemsAnswer.safeParse(message);
+    if (said.success) watched.problems = said.data;
+  });
+  // Not at its exit: what it said before may be on its way still.
+  child.once("close", (code, signal) => {
+    watched.ended = `the agent ended (${signal ?? `exit code ${code}`}) before it answered`;
+  });
+  child.once("error", (error) => {
+    watched.ended = `the agent cannot be started: ${error.message}`;
+  });
+  return watched;
 }
 
 function failure(detail: string): OperationError {

@@ -22,8 +22,13 @@ function fail(error: unknown): never {
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
 
-function report(problems: readonly Problem[]): void {
-  for (const problem of problems) process.stderr.write(`${explain(problem)}\n`);
+/** To the command that started this agent, which tells its person; to whoever reads here if none. */
+async function report(problems: readonly Problem[]): Promise<void> {
+  if (process.connected) {
+    await new Promise((resolve) => process.send?.({ problems }, resolve));
+  } else {
+    for (const problem of problems) process.stderr.write(`${explain(problem)}\n`);
+  }
 }
 
 function readVersion(): string {
@@ -34,7 +39,7 @@ function readVersion(): string {
 async function main(): Promise<number> {
   const settings = parseSettings(process.argv.slice(2));
   if (!("data" in settings)) {
-    report(settings);
+    await report(settings);
     return 2;
   }
   const readToken = () => text(process.stdin);
@@ -43,7 +48,7 @@ async function main(): Promise<number> {
     daemon = await openDaemon({ settings, version: readVersion(), log, readToken });
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
-    report(error.problems);
+    await report(error.problems);
     return 1;
   }
   const problem = await Promise.race([daemon.ended, untilSignal()]);
