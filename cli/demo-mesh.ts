@@ -105,20 +105,20 @@ export class DemoMesh {
 
   /** The power cut: the agent and everything that it runs, without a word to anybody. */
   kill(node: DemoNode): void {
-    for (const pid of this.#pidsOf(node)) end(pid, "SIGKILL");
+    for (const pid of this.pidsOf(node)) end(pid, "SIGKILL");
   }
 
   /** One of its tasks dies; the agent notices. */
   crashOne(node: DemoNode): void {
     const agents = this.agentPids(node);
-    const task = this.#pidsOf(node).find((pid) => !agents.includes(pid));
+    const task = this.pidsOf(node).find((pid) => !agents.includes(pid));
     if (task !== undefined) end(task, "SIGKILL");
   }
 
   /** Everything that this mesh ever started is gone afterwards, and its files with it. */
   async close(): Promise<void> {
     for (const node of this.nodes) for (const pid of this.agentPids(node)) end(pid, "SIGTERM");
-    const all = (): number[] => this.nodes.flatMap((node) => this.#pidsOf(node));
+    const all = (): number[] => this.nodes.flatMap((node) => this.pidsOf(node));
     const deadline = performance.now() + endMsMax;
     while (this.nodes.some((node) => this.agentPids(node).length > 0)) {
       if (performance.now() > deadline) break;
@@ -139,9 +139,11 @@ export class DemoMesh {
     });
   }
 
-  /** An agent by its command line, a task by its environment. */
-  #pidsOf(node: DemoNode): number[] {
-    const { mesh } = this.#identity(node);
+  /** Agent and tasks: an agent by its command line, a task by its environment. */
+  pidsOf(node: DemoNode): number[] {
+    // A node that left has no file any more, and may have left a task behind.
+    const meshes = [node, ...this.nodes].map((one) => this.#identity(one).mesh);
+    const mesh = meshes.find((one) => one !== "") ?? "";
     const marks = [`SHOAL_MESH=${mesh}`, `SHOAL_NODE=${node.name}`];
     const tasks = pids().filter((pid) => {
       const words = readProc(pid, "environ");
