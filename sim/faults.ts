@@ -11,7 +11,9 @@ export const faultKinds = [
   "crash",
   "tear",
   "power",
+  "blackout",
   "partition",
+  "bridge",
   "one-way",
   "cable",
   "clock",
@@ -31,7 +33,9 @@ export class Faults {
     crash: (host) => this.#crash(host),
     tear: (host) => this.#tear(host),
     power: (host) => this.#power(host),
-    partition: () => this.#partition(),
+    blackout: () => this.#blackout(),
+    partition: () => this.#partition(undefined),
+    bridge: (host) => this.#partition(host),
     "one-way": (host) => this.#oneWay(host),
     cable: (host) => this.#cable(host),
     clock: (host) => this.#clock(host),
@@ -97,18 +101,27 @@ export class Faults {
     });
   }
 
-  #partition(): void {
+  /** The whole site: machines come back one by one. */
+  #blackout(): void {
+    for (const host of [...this.#mesh.hosts]) this.#power(host);
+  }
+
+  /** The bridge, if there is one, belongs to both sides. */
+  #partition(bridge: SimHost | undefined): void {
     const { network, hosts, world } = this.#mesh;
     const sides: [SimHost[], SimHost[]] = [[], []];
-    for (const host of hosts) sides[this.#random.below(2) as 0 | 1].push(host);
+    for (const host of hosts) {
+      if (host !== bridge) sides[this.#random.below(2) as 0 | 1].push(host);
+    }
     if (this.#mesh.split !== undefined || sides.some((side) => side.length === 0)) return;
-    this.#mesh.trace.say("fault", `partition: ${names(sides[0])} | ${names(sides[1])}`);
-    this.#mesh.split = { sinceMs: world.nowMs(), sides };
+    const over = bridge === undefined ? "|" : `| ${bridge.name} |`;
+    this.#mesh.trace.say("fault", `partition: ${names(sides[0])} ${over} ${names(sides[1])}`);
+    if (bridge === undefined) this.#mesh.split = { sinceMs: world.nowMs(), sides };
     const cuts = sides[0].flatMap((left) =>
       sides[1].flatMap((right) => [cut(network, left, right), cut(network, right, left)]),
     );
     this.#for(this.#random.between(500, 25_000), () => {
-      this.#mesh.split = undefined;
+      if (bridge === undefined) this.#mesh.split = undefined;
       for (const mend of cuts) mend();
       this.#mesh.trace.say("fault", "the partition heals");
     });

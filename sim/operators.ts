@@ -59,7 +59,8 @@ export class Operators {
   create(): void {
     const number = ++this.#services;
     const service = serviceId("sim", `s${number}`);
-    const wish = drawWish(service, 8000 + number, this.#random);
+    const hosts = this.#mesh.hosts.map(({ node }) => node);
+    const wish = drawWish(service, 8000 + number, hosts, this.#random);
     this.deploy(wish, 1 + this.#random.below(this.#replicasMax));
   }
 

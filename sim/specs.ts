@@ -1,6 +1,6 @@
 /** Specs as simulated operators write them. */
 
-import type { ServiceId } from "../model/ids.ts";
+import type { NodeId, ServiceId } from "../model/ids.ts";
 import type { ServiceSpec, UpdateSpec } from "../model/spec.ts";
 import type { SeededRandom } from "./random.ts";
 
@@ -14,13 +14,21 @@ export type Wish = {
   readonly version: number;
   /** This revision never comes up. */
   readonly broken: boolean;
+  /** The one host that lacks what it needs; "" when all have it. */
+  readonly impossibleOn: string;
 };
 
-export function drawWish(service: ServiceId, published: number, random: SeededRandom): Wish {
+export function drawWish(
+  service: ServiceId,
+  published: number,
+  hosts: readonly NodeId[],
+  random: SeededRandom,
+): Wish {
+  const isGlobal = random.chance(15);
   return {
     service,
-    mode: random.chance(15) ? "global" : "replicated",
-    isolation: random.chance(20) ? "majority" : "run",
+    mode: isGlobal ? "global" : "replicated",
+    isolation: random.pick(["run", "run", "run", "majority", "stay"] as const),
     update: {
       parallelism: random.below(4),
       delayMs: random.pick([0, 0, 300]),
@@ -32,17 +40,24 @@ export function drawWish(service: ServiceId, published: number, random: SeededRa
     published,
     version: 1,
     broken: false,
+    // A global service would wait for that host for ever, and rightly so.
+    impossibleOn: !isGlobal && hosts.length > 1 && random.chance(15) ? random.pick(hosts) : "",
   };
 }
 
 export function specOf(wish: Wish): ServiceSpec {
   const { service, mode, isolation, update, published, version, broken } = wish;
+  const env = {
+    VERSION: String(version),
+    ...(broken ? { BROKEN: "yes" } : {}),
+    ...(wish.impossibleOn === "" ? {} : { IMPOSSIBLE_ON: wish.impossibleOn }),
+  };
   return {
     service,
     workload: {
       kind: "process",
       command: ["serve"],
-      env: { VERSION: String(version), ...(broken ? { BROKEN: "yes" } : {}) },
+      env,
     },
     mode,
     ports: [{ published, target: 80, protocol: "tcp", mode: "ingress" }],

@@ -80,6 +80,7 @@ export class QuietMesh {
         published: 8080,
         version: 1,
         broken: false,
+        impossibleOn: "",
         ...change,
       },
       replicas,
