@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -36,14 +36,15 @@ export function openLocalAgent(entryPath: string = entry): LocalAgent {
     home: homedir(),
     read: readAgentFile,
     async start(start) {
-      if (await answers(start.socket)) {
-        const holder = `it answers at ${start.socket}`;
-        throw new OperationError({ code: "data-directory-locked", path: start.data, holder });
-      }
+      await refuseRunning(start.data, start.socket);
       makeDirectory(start.data);
       child = launch(entryPath, start);
       await untilAnswers(child, start);
       if (start.detach) child.unref();
+    },
+    async forget(data, socket) {
+      await refuseRunning(data, socket);
+      emptyDirectory(data);
     },
     async finished() {
       return child === undefined ? 0 : await untilExit(child);
@@ -61,9 +62,25 @@ function readAgentFile(data: string): AgentFile | undefined {
   }
 }
 
+async function refuseRunning(path: string, socket: string): Promise<void> {
+  if (!(await answers(socket))) return;
+  const holder = `it answers at ${socket}`;
+  throw new OperationError({ code: "data-directory-locked", path, holder });
+}
+
 function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new OperationError({ code: "data-directory-unwritable", path, detail });
+  }
+}
+
+/** The directory itself may be a mount, and stays. */
+function emptyDirectory(path: string): void {
+  try {
+    for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     throw new OperationError({ code: "data-directory-unwritable", path, detail });
@@ -127,7 +144,6 @@ async function untilAnswers(child: ChildProcess, start: AgentStart): Promise<voi
     }
     await sleep(pollMs);
   }
-  child.removeAllListeners();
   if (child.connected) child.disconnect();
 }
 

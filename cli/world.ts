@@ -109,6 +109,8 @@ export interface LocalAgent {
   read(data: string): AgentFile | undefined;
   /** Resolves when its socket answers; rejects with its problem when it ends before. */
   start(start: AgentStart): Answer<void>;
+  /** Drops the state of a node whose agent does not run; rejects while one answers. */
+  forget(data: string, socket: string): Answer<void>;
   /** Resolves with the exit code of the agent started in the foreground. */
   finished(): Answer<number>;
 }

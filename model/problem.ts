@@ -176,7 +176,9 @@ const sentences: Sentences = {
     `no agent answers at ${p.socket}: start one with \`shoal up\`, or point --peer at one`,
   "node-equivocated": (p) =>
     `node ${p.node} signed two different states as one: it is quarantined; remove it (\`shoal node rm\`)`,
-  "node-revoked": (p) => `node ${p.node} was removed from the mesh`,
+  "node-revoked": (p) =>
+    `node ${p.node} was removed from the mesh: to bring the machine back, ` +
+    "`shoal leave --force` there and join by a new invite",
   "node-down": (p) => `node ${p.node} is down`,
   "request-invalid": (p) => `bad request: ${p.detail}`,
   "request-too-large": (p) => `the request is larger than ${p.bytesMax} bytes`,

@@ -119,6 +119,11 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
     await open.close();
     await rm(data, { recursive: true, force: true });
   });
+  if (agent.store.trust.view().revoked.has(identity.id)) {
+    // Removed while it was away: what it still runs is stopped, and that is all.
+    const removed = await end.ended;
+    if (removed !== undefined) throw new OperationError(removed);
+  }
   const backend = backendOf(running, options.version, end.leave);
   const handler = new Handler(backend);
   const onBug = (error: unknown) => log.error("api", { error });

@@ -22,7 +22,7 @@ function fail(error: unknown): never {
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
 
-/** To the command that started this agent, which tells its person; to whoever reads here if none. */
+/** To the command that started this agent and tells its person, or to whoever reads here. */
 async function report(problems: readonly Problem[]): Promise<void> {
   if (process.connected) {
     await new Promise((resolve) => process.send?.({ problems }, resolve));

@@ -82,10 +82,14 @@ function* leave(input: Input): Work<ExitCode> {
   const data = yield* dataDirectory(input.options.text("data"));
   const file = yield* ask(({ agent }) => agent.read(data));
   if (file === undefined) throw new OperationError({ code: "not-member", path: data });
-  const question = `leave mesh ${file.name}? Tasks move away and this node's state is dropped.`;
-  if (!(yield* confirmed(input, question))) return 1;
   const socket = input.options.text("socket") ?? posix.join(data, "shoal.sock");
-  yield* ask((world) => world.meshAt(socket).leave());
+  const isForced = input.options.flag("force");
+  const losses = isForced
+    ? "The mesh is not told, and this node's state is dropped."
+    : "Tasks move away and this node's state is dropped.";
+  if (!(yield* confirmed(input, `leave mesh ${file.name}? ${losses}`))) return 1;
+  if (isForced) yield* ask(({ agent }) => agent.forget(data, socket));
+  else yield* ask((world) => world.meshAt(socket).leave());
   yield* show(input, { node: file.node, mesh: file.mesh }, () => `left mesh ${file.name}`);
   return 0;
 }
@@ -126,8 +130,12 @@ export const agentCommands: readonly Command[] = [
     name: "leave",
     usage: "",
     summary: "Take this machine's node out of its mesh",
-    options: [...placeOptions, ["-y, --yes", "do not ask"]],
-    examples: ["shoal leave --yes"],
+    options: [
+      ...placeOptions,
+      ["-y, --yes", "do not ask"],
+      ["-f, --force", "drop the state here without an agent, as after `shoal node rm`"],
+    ],
+    examples: ["shoal leave --yes", "shoal leave --force --data /srv/shoal"],
     run: leave,
   },
 ];

@@ -117,6 +117,9 @@ export function makeFake(options: Options): Fake {
           node: nodeKey.id as never,
         };
       },
+      forget: () => {
+        fake.agentFile = undefined;
+      },
       finished: () => 0,
     },
     get contexts() {
