@@ -24,6 +24,8 @@ type Acquaintance = {
   everReachable: boolean;
   state: "unheard" | "reachable" | "gone";
   stateSinceMs: number;
+  /** When a frame of its own came last: its agent was at work. */
+  heardMs: number;
   /** The incarnation that stands accused; undefined when none does. */
   accused: number | undefined;
   refutations: number;
@@ -64,6 +66,17 @@ export class Evidence {
     return isNews;
   }
 
+  hear(node: NodeId, nowMs: number): void {
+    const known = this.#nodes.get(node);
+    if (known !== undefined) known.heardMs = nowMs;
+  }
+
+  /** It answers probes again, and its agent was heard since it does. */
+  isBack(node: NodeId): boolean {
+    const known = this.#nodes.get(node);
+    return known?.state === "reachable" && known.heardMs >= known.stateSinceMs;
+  }
+
   /** Its connection was reset: what was held back may be said now, should the probes fail too. */
   linkDown(node: NodeId): void {
     const known = this.#nodes.get(node);
@@ -95,15 +108,24 @@ export class Evidence {
     return this.#nodes.get(node)?.heldUntilMs ?? 0;
   }
 
-  /** Whether to accuse this incarnation now. `confirmed`: another observer does so already. */
-  accuses(node: NodeId, incarnation: number, confirmed: boolean, nowMs: number): boolean {
+  /**
+   * Whether to accuse this incarnation now. A node that was down is accused until it refutes, even
+   * while it answers probes: its refutation comes with its rows, and without those nobody knows
+   * what it still runs. `confirmed`: another observer accuses it already.
+   */
+  accuses(
+    { node, incarnation }: { readonly node: NodeId; readonly incarnation: number },
+    { isDown, confirmed }: { readonly isDown: boolean; readonly confirmed: boolean },
+    nowMs: number,
+  ): boolean {
     const known = this.#nodes.get(node);
     if (known === undefined) return false;
+    if (isDown && known.accused === incarnation) return true;
     if (known.state !== "gone" || nowMs < this.ripeAtMs(node)) {
       known.accused = undefined;
       return false;
     }
-    if (known.accused !== undefined && incarnation > known.accused) {
+    if (known.accused !== undefined && incarnation !== known.accused) {
       known.heldUntilMs = nowMs + Math.min(holdMinMs * 2 ** known.refutations, holdMaxMs);
       known.refutations++;
       known.accused = undefined;
@@ -130,6 +152,7 @@ function newcomer(nowMs: number): Acquaintance {
     everReachable: false,
     state: "unheard",
     stateSinceMs: nowMs,
+    heardMs: Number.NEGATIVE_INFINITY,
     accused: undefined,
     refutations: 0,
     heldUntilMs: 0,

@@ -14,7 +14,8 @@
  * - Only observers count, only for the current incarnation, only while not down themselves.
  * - Whoever loses most of what it watches doubts itself first: it probes everyone, waits longer,
  *   and asks for destructive actions to be frozen.
- * - `down` ends by evidence of life alone: a refutation, or all accusers' withdrawal.
+ * - `down` ends when the node itself is heard: by a refutation, which comes with its rows. Probes
+ *   that are answered again are not enough, since what it runs may have changed meanwhile.
  */
 
 import { compareIds, type NodeId } from "../model/ids.ts";
@@ -92,6 +93,12 @@ export class Membership {
   /** True when it says something else than the one before. */
   observe(verdict: ProbeVerdict, nowMs: number): boolean {
     return this.#evidence.observe(verdict, nowMs);
+  }
+
+  /** A frame came from it. True when that may end its being down. */
+  hear(node: NodeId, nowMs: number): boolean {
+    this.#evidence.hear(node, nowMs);
+    return this.#isDown(node);
   }
 
   linkDown(node: NodeId, _nowMs: number): void {
@@ -174,7 +181,8 @@ export class Membership {
     nowMs: number,
   ): ReadonlyMap<NodeId, number> {
     const accuse = new Map<NodeId, number>();
-    for (const { node, incarnation } of others) {
+    for (const member of others) {
+      const { node, incarnation } = member;
       const observers = this.#observers.of(node);
       const mine = observers.has(this.#self) || this.#evidence.isAccusing(node);
       if (!mine || !probe.has(node)) {
@@ -184,7 +192,7 @@ export class Membership {
       const confirmed = [...(accusations.get(node) ?? [])].some(
         ([by, theirs]) => by !== this.#self && observers.has(by) && isStanding(theirs, incarnation),
       );
-      if (this.#evidence.accuses(node, incarnation, confirmed, nowMs)) {
+      if (this.#evidence.accuses(member, { isDown: this.#isDown(node), confirmed }, nowMs)) {
         accuse.set(node, incarnation);
       } else if (this.#evidence.isGone(node)) {
         this.#wake(this.#evidence.ripeAtMs(node), nowMs);
@@ -206,15 +214,17 @@ export class Membership {
         counted.add(by);
       }
     }
-    // Nobody is left to watch it whom we could hear: our own eyes must do.
-    if (electors.length === 0 && this.#evidence.isGone(node)) counted.add(this.#self);
+    const isDown = before !== undefined && standing.status === "down";
+    // Nobody is left to watch it whom we could hear: our own eyes must do, until it is heard.
+    const isAlone = electors.length === 0 && this.#evidence.isGone(node);
+    const wasAlone = isDown && before.accusers.size === 1 && before.accusers.has(this.#self);
+    if (isAlone || (wasAlone && !this.#evidence.isBack(node))) counted.add(this.#self);
     if (counted.size === 0) {
       standing.suspicion = undefined;
       this.#settle(standing, this.#withoutAccusation(member, nowMs), nowMs);
       return;
     }
     standing.suspicion = { incarnation, sinceMs: before?.sinceMs ?? nowMs, accusers: counted };
-    const isDown = before !== undefined && standing.status === "down";
     const votes = new Set([...electors, ...counted]).size;
     const dueMs = this.#dueMs(node, standing.suspicion, votes, nowMs);
     if (!isDown) this.#wake(dueMs, nowMs);

@@ -86,7 +86,7 @@ export class Agent {
         return this.#judge(event.verdict, moment);
       case "engine-reported":
         this.#tasks.observe(event.report, moment);
-        return this.#timers.soon("reconcile", this.#config.reconcileMs);
+        return this.#soonLook();
       case "routes-reported":
         this.#routeProblems = event.problems;
         return [];
@@ -154,17 +154,15 @@ export class Agent {
   #receive(from: NodeId, frame: Uint8Array, moment: Moment): Effect[] {
     const { replies, touched } = this.store.receive(from, frame, moment);
     const effects: Effect[] = replies.map((reply) => ({ kind: "send", to: from, frame: reply }));
-    return [...effects, ...this.#follow(touched, moment)];
+    const isBack = this.#membership.hear(from, moment.monotonicMs);
+    return [...effects, ...(isBack ? this.#soonLook() : []), ...this.#follow(touched, moment)];
   }
 
   #changeLink(node: NodeId, state: "up" | "down", moment: Moment): Effect[] {
     this.#neighbours.changeLink(node, state);
     if (state === "down") {
       this.#membership.linkDown(node, moment.monotonicMs);
-      return [
-        { kind: "hasten", node },
-        ...this.#timers.soon("reconcile", this.#config.reconcileMs),
-      ];
+      return [{ kind: "hasten", node }, ...this.#soonLook()];
     }
     return [{ kind: "send", to: node, frame: this.store.greet(moment) }];
   }
@@ -184,6 +182,10 @@ export class Agent {
   #learn(facts: OwnFacts, dnsAddress: string | undefined): Effect[] {
     this.#facts = { ...this.#facts, ...facts };
     if (dnsAddress !== undefined) this.#dnsAddress = dnsAddress;
+    return this.#soonLook();
+  }
+
+  #soonLook(): Effect[] {
     return this.#timers.soon("reconcile", this.#config.reconcileMs);
   }
 
@@ -251,7 +253,7 @@ export class Agent {
     if (touched.nodes.size === 0 && touched.keys.size === 0 && !touched.trust) return [];
     return [
       ...this.#stir(moment),
-      ...this.#timers.soon("reconcile", this.#config.reconcileMs),
+      ...this.#soonLook(),
       ...this.#timers.soon("flush", this.#config.flushMs),
     ];
   }

@@ -76,11 +76,22 @@ export class MembershipBed {
   }
 
   readonly #off = new Set<string>();
+  /** Probes are answered, and the agent does nothing. */
+  readonly #mute = new Set<string>();
+
+  /** Of the dead, these come back without their agents. */
+  answerAgain(...names: string[]): void {
+    for (const name of names) this.#mute.add(name);
+    for (const key of [...this.#silent.keys()]) {
+      if (names.some((name) => key.endsWith(`>${name}`))) this.#silent.delete(key);
+    }
+  }
 
   heal(): void {
     this.#silent.clear();
     this.#deaf.clear();
     this.#off.clear();
+    this.#mute.clear();
   }
 
   run(forMs: number, each: () => void = () => {}): void {
@@ -150,6 +161,10 @@ export class MembershipBed {
       if (seat.said.get(target) === state) continue;
       seat.said.set(target, state);
       seat.membership.observe({ node: target, state, rttMs: 1 }, this.nowMs);
+    }
+    for (const { name } of this.#seats) {
+      const isHeard = name !== seat.name && !this.#off.has(name) && this.#heard(seat.name, name);
+      if (isHeard && !this.#mute.has(name)) seat.membership.hear(name as NodeId, this.nowMs);
     }
     const members = this.#seats.map(({ name, incarnation, accuses }) => {
       const isOwn = name === seat.name;

@@ -48,6 +48,19 @@ test("one that comes back is alive again as soon as it is reached", () => {
   assert.ok(bed.until(() => bed.everyone().every((name) => bed.seenBy(name) === "")) <= 300);
 });
 
+test("one whose probes are answered while its agent says nothing stays down until it does", () => {
+  for (const count of [2, 5]) {
+    const bed = acquainted(names(count));
+    bed.kill("n2");
+    bed.run(5_000);
+    bed.answerAgain("n2");
+    bed.run(10_000, () => assert.equal(bed.seenBy("n1"), "n2=down"));
+    bed.heal();
+    assert.ok(bed.until(() => bed.seenBy("n1") === "") <= 300);
+    assert.equal(bed.incarnation("n2"), 1, "it had to refute");
+  }
+});
+
 test("a link broken between two is refuted each time, and tried less and less often", () => {
   const bed = acquainted(names(5));
   bed.cut("n1", "n2", false);
