@@ -12,6 +12,7 @@ import { hex, sha256 } from "../crdt/hash.ts";
 import { openDns } from "../dns/server.ts";
 import { openDockerEngine } from "../engine/docker/docker-engine.ts";
 import { openProcessEngine } from "../engine/process/process-engine.ts";
+import { farewell, isRemovedNode } from "../gossip/farewell.ts";
 import { type Forwarder, openForwarder } from "../lb/forwarder.ts";
 import { serveAdmissions } from "../link/join.ts";
 import { type Link, openLink } from "../link/link.ts";
@@ -93,7 +94,7 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   const guests = new Guests();
   const link = open.add(await openLinkOf(settings, membership, identity, guests, log));
   const bind = { address: hostOf(settings), port: portOf(link) };
-  const probing = { secret: membership.secret, self: identity.id as NodeId, bind, log };
+  const probing = { secret: membership.secret, identity, bind, log };
   const probes = open.add(await openMeshProbes({ ...probing, link, clock: realClock }));
   const engines = openEngines(settings, log).map((engine) => open.add(engine));
   const forwarder = open.add(openForwarderOf(settings, link, log));
@@ -101,6 +102,7 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   const found = [...problems, ...probes.problems];
   const agent = makeAgent(options, { storage, identity, membership, problems: found, learnt });
   guests.agent = agent;
+  link.onFarewell(() => farewell(agent.store.trust));
   const addressOf = (node: NodeId) => findAddress(agent, node);
   const told = (line: string) => log.info("dns", { line });
   const dns = open.add(await openDns({ listen: settings.dns, addressOf, log: told }));
@@ -160,6 +162,7 @@ class Guests {
 
   classify(id: string): Guest | undefined {
     const view = this.agent?.store.trust.view();
+    if (this.agent !== undefined && isRemovedNode(this.agent.store.trust, id)) return "removed";
     if (view?.people.has(id)) return "person";
     // Used-up and expired ones as well: their holders are told why on the join protocol.
     return view?.invites.has(id) ? "invite" : undefined;

@@ -29,7 +29,14 @@ import {
   readServices,
   type ServiceFacts,
 } from "./mesh-facts.ts";
-import { isLive, type PlacedTask, planRollout, type Rollout, wantedRevision } from "./rollout.ts";
+import {
+  isLive,
+  type PlacedTask,
+  planRollout,
+  type ReadyFor,
+  type Rollout,
+  wantedRevision,
+} from "./rollout.ts";
 
 export type Statuses = ReadonlyMap<NodeId, { readonly status: MemberStatus }>;
 
@@ -66,6 +73,7 @@ export function computeDesired(
   self: NodeId,
   nowMs: number,
   place: Place,
+  readyForMs: ReadyFor,
 ): Desired {
   const members = readMembers(store, statuses, self);
   const tasks = collectTasks(members);
@@ -76,7 +84,7 @@ export function computeDesired(
   const wanted = services.map((service): WantedService => {
     const slots = slotsOf(service, placement, members);
     const own = byService.get(service.service) ?? [];
-    return { ...service, slots, tasks: own, rollout: planRollout(service, slots, own, nowMs) };
+    return { ...service, slots, tasks: own, rollout: planRollout(service, slots, own, readyForMs) };
   });
   const complete = members.length === 1 || store.hasConverged();
   return { members, services: wanted, tasks, placement, complete };

@@ -37,11 +37,11 @@ export class Refusals {
     });
   }
 
-  /** Those that have not expired. */
+  /** Those that have not expired. One from a time when the clock was ahead would never. */
   rows(wallMs: number): ReadonlyMap<string, Row> {
     const rows = new Map<string, Row>();
     for (const [replica, row] of this.#rows) {
-      if (row.untilMs <= wallMs) this.#rows.delete(replica);
+      if (row.untilMs <= wallMs || row.untilMs > wallMs + this.#forMs) this.#rows.delete(replica);
       else rows.set(`no-fit/${replica}`, row);
     }
     return rows;

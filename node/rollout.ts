@@ -9,12 +9,15 @@
  */
 
 import type { TaskFacts } from "../model/documents.ts";
-import type { NodeId, ReplicaId, RevisionId } from "../model/ids.ts";
+import type { NodeId, ReplicaId, RevisionId, TaskId } from "../model/ids.ts";
 import type { ServiceSpec } from "../model/spec.ts";
 import type { UpdateStatus } from "../model/view.ts";
 import { documentOf, revisionOf, type ServiceFacts } from "./mesh-facts.ts";
 
 export type PlacedTask = TaskFacts & { readonly node: NodeId; readonly alive: boolean };
+
+/** For how long a ready task has been seen ready, by this node's own time: ready-watch.ts. */
+export type ReadyFor = (task: TaskId) => number;
 
 export type Rollout = {
   /** What replicas are to become: the operator's spec, or the one before it after a failure. */
@@ -29,18 +32,18 @@ export function planRollout(
   service: ServiceFacts,
   slots: readonly ReplicaId[],
   tasks: readonly PlacedTask[],
-  nowMs: number,
+  readyForMs: ReadyFor,
 ): Rollout {
   const { previous, failed, tooMany } = judge(service, slots.length, tasks);
   if (turnsBack(service, tooMany) && previous !== undefined) {
     const revision = revisionOf(previous);
-    const gate = openGate(slots, tasks, revision, service.spec.rollback, nowMs);
+    const gate = openGate(slots, tasks, revision, service.spec.rollback, readyForMs);
     const done = gate.waiting === 0;
     const message = `${failed} of ${slots.length} replicas failed on ${short(service.revision)}`;
     const status = { state: done ? "rolled-back" : "rolling-back", message } as const;
     return { spec: previous, revision, mayReplace: gate.mayReplace, status };
   }
-  const gate = openGate(slots, tasks, service.revision, service.spec.update, nowMs);
+  const gate = openGate(slots, tasks, service.revision, service.spec.update, readyForMs);
   const standsStill = tooMany && service.spec.update.failureAction === "pause";
   const spec = { spec: service.spec, revision: service.revision };
   if (gate.waiting > 0 && (standsStill || service.paused)) {
@@ -117,14 +120,14 @@ function openGate(
   tasks: readonly PlacedTask[],
   revision: RevisionId,
   update: { readonly parallelism: number; readonly delayMs: number },
-  nowMs: number,
+  readyForMs: ReadyFor,
 ): { mayReplace: ReadonlySet<ReplicaId>; waiting: number } {
   const settled = new Set<ReplicaId>();
   const older = new Set<ReplicaId>();
   for (const task of tasks) {
     if (!task.alive || !isLive(task)) continue;
     if (task.revision !== revision) older.add(task.replica);
-    else if (task.ready && nowMs - task.changedAtMs >= update.delayMs) settled.add(task.replica);
+    else if (task.ready && readyForMs(task.task) >= update.delayMs) settled.add(task.replica);
   }
   const mayReplace = new Set<ReplicaId>();
   const limit = update.parallelism === 0 ? slots.length : update.parallelism;

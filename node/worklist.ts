@@ -20,9 +20,10 @@ import type { Effect } from "./effects.ts";
 import { ElsewhereWatch } from "./elsewhere.ts";
 import type { LocalTask, LocalTasks } from "./local-tasks.ts";
 import { engineOf, newTaskId, type OrderFrame, startEffect, stopOrder } from "./orders.ts";
+import { ReadyWatch } from "./ready-watch.ts";
 import { type Action, type Assignment, reconcile } from "./reconcile.ts";
 import { Refusals } from "./refusals.ts";
-import { isLive } from "./rollout.ts";
+import { isLive, type ReadyFor } from "./rollout.ts";
 import { deriveRouting } from "./routing.ts";
 
 export type WorkInput = {
@@ -54,6 +55,7 @@ export class Worklist {
   readonly #place: Place;
   readonly #elsewhere: ElsewhereWatch;
   readonly #refusals: Refusals;
+  readonly #ready = new ReadyWatch();
   #assignedSince = new Map<ReplicaId, number>();
   #routes = "";
   #states = "";
@@ -67,7 +69,9 @@ export class Worklist {
   }
 
   look(store: Store, statuses: Statuses, moment: Moment): Desired {
-    return computeDesired(store, statuses, this.#self, moment.wallMs, this.#place);
+    this.#ready.begin(moment.monotonicMs);
+    const readyForMs: ReadyFor = (task) => this.#ready.forMs(task);
+    return computeDesired(store, statuses, this.#self, moment.wallMs, this.#place, readyForMs);
   }
 
   work(input: WorkInput): Work {

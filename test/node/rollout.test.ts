@@ -35,6 +35,9 @@ const cases: [name: string, change: Partial<ServiceSpec["update"]>, tasks: strin
     ["is back", { failureAction: "rollback" }, "1@b failed, 1@a ready, 2@a ready", "3 rolled-back"],
   ];
 
+/** Everything ready has been so for half a minute. */
+const seenForMs = () => 30_000;
+
 for (const [name, change, tasks, said] of cases) {
   test(`a rollout ${name}`, () => {
     const [old, next] = [spec("a"), spec("b", updates(change))];
@@ -45,7 +48,7 @@ for (const [name, change, tasks, said] of cases) {
       return { ...task, revision: revisions[task.revision as "a" | "b"] };
     });
     const slots = [1, 2, 3, 4].map((slot) => replicaId(service, slot));
-    const { mayReplace, status, revision } = planRollout(facts, slots, rows, nowMs);
+    const { mayReplace, status, revision } = planRollout(facts, slots, rows, seenForMs);
     const open = [...mayReplace].map((replica) => replica.slice(service.length + 1)).sort();
     assert.equal(`${open.join(" ")} ${status.state}`, said);
     const isBack = status.state === "rolling-back" || status.state === "rolled-back";
@@ -63,8 +66,8 @@ test("a failure long after its task was made is no failure of the update", () =>
   const older = placed("n1 1@a ready");
   const rows = [{ ...older, revision: revisionOf(old) }];
   const slots = [replicaId(service, 1)];
-  assert.equal(planRollout(facts, slots, [early, ...rows], nowMs).status.state, "paused");
-  assert.equal(planRollout(facts, slots, [late, ...rows], nowMs).status.state, "updating");
+  assert.equal(planRollout(facts, slots, [early, ...rows], seenForMs).status.state, "paused");
+  assert.equal(planRollout(facts, slots, [late, ...rows], seenForMs).status.state, "updating");
 });
 
 test("turning back skips revisions that run the same tasks", () => {

@@ -99,7 +99,7 @@ function member(name: string, status: string): Member {
 function desired(task: string): Desired {
   const facts = history([spec("a")], 1);
   const tasks = list(task, placed);
-  const rollout = planRollout(facts, [], tasks, nowMs);
+  const rollout = planRollout(facts, [], tasks, () => 0);
   const placement = { assignments: new Map(), unplaced: new Map() };
   const services = [{ ...facts, slots: [], rollout, tasks }];
   return { members, services, tasks, placement, complete: true };
