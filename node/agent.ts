@@ -191,11 +191,8 @@ export class Agent {
 
   #write(request: number, write: OperatorWrite, moment: Moment): Effect[] {
     const effects = this.#writes.take(request, write, () => this.#look(moment), moment);
-    const isMerged = effects.some(({ kind }) => kind === "store");
-    const timers = this.#timers;
-    return isMerged
-      ? [...effects, ...timers.soon("flush", 0), ...timers.soon("reconcile", 0)]
-      : effects;
+    if (!effects.some(({ kind }) => kind === "store")) return effects;
+    return [...effects, ...this.#timers.soon("flush", 0), ...this.#timers.soon("reconcile", 0)];
   }
 
   #fire(timer: Timer, lateMs: number, moment: Moment): Effect[] {
