@@ -17,6 +17,8 @@ export type Count =
   | "keysRefused"
   /** Streams of a protocol that is not for that kind of guest. */
   | "streamsRefused"
+  /** Removed nodes that were told so. */
+  | "farewells"
   | "dials"
   | "dialsFailed";
 
@@ -42,6 +44,7 @@ export class Counters {
     gossipRefused: 0,
     keysRefused: 0,
     streamsRefused: 0,
+    farewells: 0,
     dials: 0,
     dialsFailed: 0,
   };

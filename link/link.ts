@@ -18,6 +18,7 @@ import { Counters, type Counts } from "./counters.ts";
 import { dialFirst } from "./dial-first.ts";
 import { DialSchedule } from "./dial-schedule.ts";
 import { type Discovery, startDiscovery } from "./discovery.ts";
+import { bidFarewell, endStays } from "./farewell.ts";
 import { Gossip } from "./gossip.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
 import { defaults, type LinkOptions } from "./link-options.ts";
@@ -37,6 +38,8 @@ export interface Link extends Transport, Streams {
   onAddressesChanged(listener: (addresses: readonly string[]) => void): void;
   /** People and invites that may connect; asked at each connection and each stream. */
   admitGuests(classify: Classify): void;
+  /** What a removed node is told when it calls, as frames. Nothing until this was called. */
+  onFarewell(frames: () => readonly Uint8Array[]): void;
   linked(): readonly NodeId[];
   counts(): Counts;
   close(): Promise<void>;
@@ -71,6 +74,7 @@ class Libp2pLink implements Link {
   readonly #traffic: Traffic;
   readonly #frameListeners = new Set<(from: NodeId, frame: Uint8Array) => void>();
   readonly #linkListeners = new Set<(node: NodeId, state: "up" | "down") => void>();
+  #farewell: () => readonly Uint8Array[] = () => [];
   #discovery: Discovery | undefined;
   #pulse: NodeJS.Timeout | undefined;
 
@@ -131,6 +135,9 @@ class Libp2pLink implements Link {
     await libp2p.handle(protocols.frames, (stream, connection) => {
       const peer = connection.remotePeer.toString();
       if (this.#admission.isNode(peer)) return this.#connections.accept(peer, stream, connection);
+      if (this.#admission.kindOf(peer) === "removed") {
+        return bidFarewell(stream, this.#counters, () => this.#farewell());
+      }
       this.#counters.add("streamsRefused");
       stream.abort(new Error("frames are for nodes"));
     });
@@ -154,6 +161,7 @@ class Libp2pLink implements Link {
   #tend(): void {
     this.#connections.tend(performance.now());
     this.#traffic.tend();
+    endStays(this.#node.libp2p.getConnections(), this.#admission, Date.now());
   }
 
   #hear(from: NodeId, frame: Uint8Array): void {
@@ -204,6 +212,10 @@ class Libp2pLink implements Link {
       const isDemoted = this.#connections.has(connection) && !this.#admission.isNode(peer);
       if (isGone || isDemoted) connection.abort(new Error("no longer admitted"));
     }
+  }
+
+  onFarewell(frames: () => readonly Uint8Array[]): void {
+    this.#farewell = frames;
   }
 
   maintain(peers: readonly Peer[]): void {

@@ -8,7 +8,12 @@ import type { Duplex } from "node:stream";
 /**
  * What a connection's key is to this node, by its trust log. It decides which protocols it gets.
  */
-export type Guest = "node" | "person" | "invite";
+export type Guest =
+  | "node"
+  | "person"
+  | "invite"
+  /** Was a node. It gets nothing but to hear so: link/farewell.ts. */
+  | "removed";
 
 export interface Streams {
   /**
