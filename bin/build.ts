@@ -15,12 +15,17 @@ const banner =
   'import { createRequire as makeRequire } from "node:module";' +
   "const require = makeRequire(import.meta.url);";
 
-/** zod brings its messages in fifty languages, a fifth of the whole; its English ones are named. */
-const oneLanguage: Plugin = {
-  name: "one-language",
+/**
+ * Parts of packages that come along and that nothing here calls: zod's messages in fifty languages
+ * (its English ones are named), and dns2's DNS over HTTPS, which loads Node's HTTP/2.
+ */
+const unused: Plugin = {
+  name: "unused",
   setup({ onLoad }) {
-    const filter = /\/zod\/v4\/locales\/index\.js$/;
-    onLoad({ filter }, () => ({ contents: "export {};" }));
+    const languages = /\/zod\/v4\/locales\/index\.js$/;
+    onLoad({ filter: languages }, () => ({ contents: "export {};" }));
+    const overHttps = /\/dns2\/(?:client\/(?:doh|google)|server\/doh)\.js$/;
+    onLoad({ filter: overHttps }, () => ({ contents: "module.exports = {};" }));
   },
 };
 
@@ -36,9 +41,10 @@ async function main(): Promise<void> {
       platform: "node",
       target: "node24",
       format: "esm",
-      // Names and lines stay, so that an error's stack tells where it was.
+      // Names stay, so that an error's stack tells where it was; white space is memory.
       minifySyntax: true,
-      plugins: [oneLanguage],
+      minifyWhitespace: true,
+      plugins: [unused],
       banner: { js: banner },
       logLevel: "error",
     });

@@ -11,7 +11,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Dockerode from "dockerode";
 import { LineSplitter } from "../log-lines.ts";
-import { DockerodeClient } from "./dockerode.ts";
+import { newDockerode } from "./dockerode.ts";
 import { DockerGone, DockerRefusal, daemonWords } from "./refusals.ts";
 
 /** A daemon under load takes seconds to start a container; a minute is a hang. */
@@ -48,7 +48,7 @@ export class DockerDaemon {
     // A fresh connection each: a pooled one to a daemon that was restarted fails its first request.
     // `host` is named because DOCKER_HOST would win over the socket otherwise.
     const agent = new Agent({ keepAlive: false });
-    this.api = new DockerodeClient({
+    this.api = newDockerode({
       socketPath,
       host: undefined,
       agent,

@@ -9,10 +9,16 @@ import type Dockerode from "dockerode";
 
 const require = createRequire(import.meta.url);
 
-for (const name of ["ssh2", "@grpc/grpc-js", "@grpc/proto-loader"]) {
-  const filename = require.resolve(name);
-  const empty = { id: filename, filename, loaded: true, exports: {} };
-  require.cache[filename] ??= empty as unknown as NodeJS.Module;
-}
+/** Packages that dockerode loads and that nothing here ever calls. */
+const unused = ["ssh2", "@grpc/grpc-js", "@grpc/proto-loader"];
 
-export const DockerodeClient = require("dockerode") as typeof Dockerode;
+/** Loaded with the first client: an agent without Docker has none. */
+export function newDockerode(options: Dockerode.DockerOptions): Dockerode {
+  for (const name of unused) {
+    const filename = require.resolve(name);
+    const empty = { id: filename, filename, loaded: true, exports: {} };
+    require.cache[filename] ??= empty as unknown as NodeJS.Module;
+  }
+  const Client = require("dockerode") as typeof Dockerode;
+  return new Client(options);
+}
