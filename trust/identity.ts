@@ -64,8 +64,8 @@ export function publicKeyOf(id: string): Uint8Array | undefined {
 /** More keys than a mesh has nodes and people; each is about 1 KiB. */
 const keysKept = 4096;
 const keys = new Map<string, KeyObject | undefined>();
-/** Good signatures seen lately: in a simulation every node checks the same bytes. */
-const goodKept = 65_536;
+/** Good signatures seen lately, 150 bytes each: in a simulation every node checks the same ones. */
+const goodKept = 8_192;
 const good = new Set<string>();
 
 function keyOf(signer: string): KeyObject | undefined {
