@@ -9,6 +9,8 @@ const counters = [
   "answersTaken",
   /** Not sealed with this mesh's secret: another mesh, or rubbish. */
   "unsealed",
+  /** Sealed with it, and not by whom it says. */
+  "unproven",
   /** Seen before. */
   "replayed",
   /** For another node, by a member that is not probed, or not waited for any more. */

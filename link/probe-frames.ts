@@ -1,31 +1,36 @@
 /**
- * Datagrams of the prober: layout and sealing. All are of one size, so that an answer is never
+ * Datagrams of the prober: layout, sealing and proof. All are of one size, so that an answer is never
  * larger than its question and nobody can be made to amplify.
  *
- *   version 1 | nonce 12 | sealed { kind 1 | from 16 | to 16 | sequence 6 | lag 4 } | tag 16
+ *   version 1 | nonce 12 | sealed { kind 1 | from 32 | to 32 | sequence 6 | lag 4 | proof 16 } | tag 16
  *
  * Sealed with ChaCha20-Poly1305 (RFC 8439) under a key that HKDF (RFC 5869) derives from the mesh's
- * secret. The nonce is eight random bytes of this start of the sender and a counter of four, so
- * that no two datagrams of a mesh share one; it also tells a repeated datagram from a new one.
- * From and to are hashes of node ids: an answer meant for another, or given by another, is refused.
+ * secret: to anyone else it is noise. The nonce is eight random bytes of this start of the sender
+ * and a counter of four, so that no two datagrams of a mesh share one; it also tells a repeated
+ * datagram from a new one.
  *
- * What this proves is membership, not identity: whoever holds the mesh's secret can answer for
- * anybody. Verdicts are therefore only an observer's word, and it takes a majority of them.
+ * From and to are the nodes' public keys. The seal shows only that the sender holds the mesh's
+ * secret, which people and invites do as well. Who it is, the proof shows: an HMAC-SHA256 (RFC
+ * 2104), cut to 16 bytes, over the nonce and what stands before it, under a key that only these two
+ * nodes can make (trust/agreement.ts). It is looked at behind the seal, so that strangers cost
+ * nothing but one failed opening.
  */
 
 import {
   createCipheriv,
   createDecipheriv,
+  createHmac,
   createSecretKey,
   hkdfSync,
   type KeyObject,
+  timingSafeEqual,
 } from "node:crypto";
-import { sha256 } from "../crdt/hash.ts";
 import type { NodeId } from "../model/ids.ts";
+import { publicKeyOf } from "../trust/identity.ts";
 
 export type ProbeFrame = {
   readonly kind: "probe" | "answer";
-  /** `nodeTag` of the sender and of whom it is for. */
+  /** `probeName` of the sender and of whom it is for. */
   readonly from: string;
   readonly to: string;
   readonly sequence: number;
@@ -37,13 +42,18 @@ export type OpenedFrame = ProbeFrame & {
   /** Of this start of the sender, and the count of its datagrams. */
   readonly session: string;
   readonly count: number;
+  /** What `isProven` looks at. */
+  readonly said: Uint8Array;
+  readonly proof: Uint8Array;
 };
 
-const version = 1;
+const version = 2;
 const sessionBytes = 8;
 const nonceBytes = 12;
 const tagBytes = 16;
-const bodyBytes = 1 + 16 + 16 + 6 + 4;
+const proofBytes = 16;
+const saidBytes = 1 + 32 + 32 + 6 + 4;
+const bodyBytes = saidBytes + proofBytes;
 export const probeFrameBytes = 1 + nonceBytes + bodyBytes + tagBytes;
 
 const algorithm = "chacha20-poly1305";
@@ -51,9 +61,19 @@ const kinds = ["probe", "answer"] as const;
 const countMax = 2 ** 32 - 1;
 const lagMsMax = 2 ** 32 - 1;
 
-/** A node's name in datagrams: the first 16 bytes of its id's SHA-256, in hex. */
-export function nodeTag(node: NodeId): string {
-  return Buffer.from(sha256(Buffer.from(node))).toString("hex", 0, 16);
+/** A node's name in datagrams: its public key, in hex. Undefined for what is no node's id. */
+export function probeName(node: NodeId): string | undefined {
+  const publicKey = publicKeyOf(node);
+  return publicKey && Buffer.from(publicKey).toString("hex");
+}
+
+/** Whether it was made by its sender or by its receiver, given the key of the two. */
+export function isProven({ said, proof }: OpenedFrame, pairKey: Uint8Array): boolean {
+  return timingSafeEqual(prove(said, pairKey), proof);
+}
+
+function prove(said: Uint8Array, pairKey: Uint8Array): Uint8Array {
+  return createHmac("sha256", pairKey).update(said).digest().subarray(0, proofBytes);
 }
 
 export class ProbeSeal {
@@ -70,7 +90,8 @@ export class ProbeSeal {
     this.#session = drawSession();
   }
 
-  seal(frame: ProbeFrame): Uint8Array {
+  /** `pairKey`: of the frame's sender and receiver. */
+  seal(frame: ProbeFrame, pairKey: Uint8Array): Uint8Array {
     const datagram = Buffer.alloc(probeFrameBytes);
     datagram[0] = version;
     datagram.writeUInt32BE(this.#nextCount(), 1 + sessionBytes);
@@ -78,7 +99,9 @@ export class ProbeSeal {
     const nonce = datagram.subarray(1, 1 + nonceBytes);
     const cipher = createCipheriv(algorithm, this.#key, nonce, { authTagLength: tagBytes });
     cipher.setAAD(datagram.subarray(0, 1), { plaintextLength: bodyBytes });
-    datagram.set(cipher.update(encodeBody(frame)), 1 + nonceBytes);
+    const said = Buffer.concat([nonce, encode(frame)]);
+    const body = Buffer.concat([said.subarray(nonceBytes), prove(said, pairKey)]);
+    datagram.set(cipher.update(body), 1 + nonceBytes);
     cipher.final();
     datagram.set(cipher.getAuthTag(), 1 + nonceBytes + bodyBytes);
     return datagram;
@@ -98,10 +121,12 @@ export class ProbeSeal {
     } catch {
       return undefined;
     }
-    const frame = decodeBody(body);
+    const frame = decode(body);
     if (frame === undefined) return undefined;
     const session = nonce.toString("hex", 0, sessionBytes);
-    return { ...frame, session, count: nonce.readUInt32BE(sessionBytes) };
+    const said = Buffer.concat([nonce, body.subarray(0, saidBytes)]);
+    const proof = body.subarray(saidBytes);
+    return { ...frame, session, count: nonce.readUInt32BE(sessionBytes), said, proof };
   }
 
   #nextCount(): number {
@@ -113,24 +138,24 @@ export class ProbeSeal {
   }
 }
 
-function encodeBody(frame: ProbeFrame): Buffer {
-  const body = Buffer.alloc(bodyBytes);
-  body[0] = kinds.indexOf(frame.kind);
-  body.write(frame.from, 1, "hex");
-  body.write(frame.to, 17, "hex");
-  body.writeUIntBE(frame.sequence, 33, 6);
-  body.writeUInt32BE(Math.min(lagMsMax, Math.max(0, Math.round(frame.lagMs))), 39);
-  return body;
+function encode(frame: ProbeFrame): Buffer {
+  const bytes = Buffer.alloc(saidBytes);
+  bytes[0] = kinds.indexOf(frame.kind);
+  bytes.write(frame.from, 1, "hex");
+  bytes.write(frame.to, 33, "hex");
+  bytes.writeUIntBE(frame.sequence, 65, 6);
+  bytes.writeUInt32BE(Math.min(lagMsMax, Math.max(0, Math.round(frame.lagMs))), 71);
+  return bytes;
 }
 
-function decodeBody(body: Buffer): ProbeFrame | undefined {
+function decode(body: Buffer): ProbeFrame | undefined {
   const kind = kinds[body[0] as number];
   if (kind === undefined) return undefined;
   return {
     kind,
-    from: body.toString("hex", 1, 17),
-    to: body.toString("hex", 17, 33),
-    sequence: body.readUIntBE(33, 6),
-    lagMs: body.readUInt32BE(39),
+    from: body.toString("hex", 1, 33),
+    to: body.toString("hex", 33, 65),
+    sequence: body.readUIntBE(65, 6),
+    lagMs: body.readUInt32BE(71),
   };
 }

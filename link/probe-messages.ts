@@ -6,7 +6,8 @@ import type { ProbeTimes } from "./probe-watch.ts";
 
 export type ProbeWorkerData = {
   readonly secret: Uint8Array;
-  readonly self: NodeId;
+  /** Of this node's key. */
+  readonly seed: Uint8Array;
   readonly bind: { readonly address: string; readonly port: number };
   readonly times: ProbeTimes;
   /** Of a ProbeBoard. */

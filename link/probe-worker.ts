@@ -11,10 +11,19 @@ import { randomBytes, randomInt } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import type { NodeId } from "../model/ids.ts";
 import type { ProbeTarget, ProbeVerdict } from "../ports.ts";
+import { agreements } from "../trust/agreement.ts";
+import { identityFromSeed } from "../trust/identity.ts";
 import { udpAddressesOf } from "./probe-addresses.ts";
 import { ProbeBoard } from "./probe-board.ts";
-import { nodeTag, type OpenedFrame, type ProbeFrame, ProbeSeal } from "./probe-frames.ts";
+import {
+  isProven,
+  type OpenedFrame,
+  type ProbeFrame,
+  ProbeSeal,
+  probeName,
+} from "./probe-frames.ts";
 import type { ProbeNews, ProbeOrder, ProbeWorkerData } from "./probe-messages.ts";
+import { ProbePairs } from "./probe-pairs.ts";
 import { ProbeReplays } from "./probe-replays.ts";
 import { ProbeSchedule, type ProbeStep } from "./probe-schedule.ts";
 import { openProbeSocket, type ProbeSocket } from "./probe-socket.ts";
@@ -22,13 +31,17 @@ import { openProbeSocket, type ProbeSocket } from "./probe-socket.ts";
 /** The two clocks part by this much, ms, when the machine was suspended (or its clock set). */
 const sleptMs = 1_000;
 
-const { secret, self, bind, times, board: shared } = workerData as ProbeWorkerData;
+const { secret, seed, bind, times, board: shared } = workerData as ProbeWorkerData;
 const board = new ProbeBoard(shared);
 const seal = new ProbeSeal(secret, () => randomBytes(8));
 const replays = new ProbeReplays();
 const schedule = new ProbeSchedule(times, { below: (bound) => randomInt(bound) }, nowMs());
-const selfTag = nodeTag(self);
-const tags = new Map<NodeId, string>();
+const { id, publicKey } = identityFromSeed(seed);
+const selfName = probeName(id as NodeId) ?? "";
+const pairs = new ProbePairs(
+  agreements({ seed, publicKey, secret, context: "shoal/probe-proof/1" }),
+);
+const names = new Map<NodeId, string>();
 const nodes = new Map<string, NodeId>();
 const unsaid = new Map<NodeId, ProbeVerdict>();
 let mayPost = true;
@@ -62,32 +75,41 @@ function take(order: ProbeOrder): void {
 }
 
 function observe(list: readonly ProbeTarget[]): void {
-  tags.clear();
+  names.clear();
   nodes.clear();
   for (const { node } of list) {
-    const tag = nodeTag(node);
-    tags.set(node, tag);
-    nodes.set(tag, node);
+    const name = probeName(node);
+    if (name === undefined) continue;
+    names.set(node, name);
+    nodes.set(name, node);
   }
-  for (const node of [...unsaid.keys()]) if (!tags.has(node)) unsaid.delete(node);
-  const targets = list.map((target) => ({ ...target, addresses: udpAddressesOf(target) }));
+  for (const node of [...unsaid.keys()]) if (!names.has(node)) unsaid.delete(node);
+  const targets = list
+    .filter(({ node }) => names.has(node))
+    .map((target) => ({ ...target, addresses: udpAddressesOf(target) }));
   perform(schedule.on({ kind: "observe", targets }, nowMs()));
 }
 
 function receive(datagram: Uint8Array, address: string): void {
   const frame = seal.open(datagram);
   if (frame === undefined) board.count("unsealed");
-  else if (frame.to !== selfTag || frame.from === selfTag) board.count("strays");
+  else if (frame.to !== selfName || frame.from === selfName) board.count("strays");
+  else if (!isFromItsSender(frame)) board.count("unproven");
   else if (!replays.accept(frame.session, frame.count)) board.count("replayed");
   else if (frame.kind === "probe") answer(frame, address);
   else hear(frame);
+}
+
+function isFromItsSender(frame: OpenedFrame): boolean {
+  const key = nodes.has(frame.from) ? pairs.of(frame.from) : pairs.ofStranger(frame.from, nowMs());
+  return key !== undefined && isProven(frame, key);
 }
 
 /** Whoever has the secret gets an answer, for members choose their observers by themselves. */
 function answer({ from, sequence }: OpenedFrame, address: string): void {
   const now = nowMs();
   const lagMs = schedule.lagMs(Number(board.beatNs()) / 1e6, now);
-  transmit({ kind: "answer", from: selfTag, to: from, sequence, lagMs }, address);
+  transmit({ kind: "answer", from: selfName, to: from, sequence, lagMs }, address);
   board.count("probesAnswered");
   const node = nodes.get(from);
   if (node !== undefined) perform(schedule.on({ kind: "heard", node, address }, now));
@@ -106,10 +128,8 @@ function hear({ from, sequence, lagMs }: OpenedFrame): void {
 
 function perform(step: ProbeStep): void {
   for (const { node, address, sequence } of step.sends) {
-    transmit(
-      { kind: "probe", from: selfTag, to: tags.get(node) ?? "", sequence, lagMs: 0 },
-      address,
-    );
+    const to = names.get(node) ?? "";
+    transmit({ kind: "probe", from: selfName, to, sequence, lagMs: 0 }, address);
     board.count("probesSent");
   }
   for (const verdict of step.verdicts) unsaid.set(verdict.node, verdict);
@@ -119,7 +139,9 @@ function perform(step: ProbeStep): void {
 }
 
 function transmit(frame: ProbeFrame, address: string): void {
-  socket?.send(seal.seal(frame), address, () => board.count("sendFailures"));
+  const key = pairs.of(frame.to);
+  if (key === undefined) board.count("sendFailures");
+  else socket?.send(seal.seal(frame, key), address, () => board.count("sendFailures"));
 }
 
 function flush(): void {

@@ -10,6 +10,7 @@ import { Worker } from "node:worker_threads";
 import type { NodeId } from "../model/ids.ts";
 import { OperationError, type Problem } from "../model/problem.ts";
 import type { Probes, ProbeTarget, ProbeVerdict } from "../ports.ts";
+import type { Identity } from "../trust/identity.ts";
 import { ProbeBoard, type ProbeStats } from "./probe-board.ts";
 import type { ProbeNews, ProbeOrder, ProbeWorkerData } from "./probe-messages.ts";
 import { type ProbeTimes, probeTimes } from "./probe-watch.ts";
@@ -17,7 +18,7 @@ import { type ProbeTimes, probeTimes } from "./probe-watch.ts";
 export type ProberOptions = {
   /** The mesh's, 32 bytes. */
   readonly secret: Uint8Array;
-  readonly self: NodeId;
+  readonly identity: Pick<Identity, "id" | "seed">;
   /** "::" takes both families, and falls back to "0.0.0.0". Port 0 takes any. */
   readonly bind: { readonly address: string; readonly port: number };
   readonly times?: ProbeTimes;
@@ -33,7 +34,7 @@ export type Prober = Probes & {
 /** Between the death of a worker and the next. */
 const restartMs = 1_000;
 /** A few hundred members' state is far below it; a leak ends the worker, not the agent. */
-const limits = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
+const limits = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 };
 
 /** As a source beside this one, or beside the one file that bin/build.ts makes. */
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -43,9 +44,9 @@ const entry = new URL(`./probe-worker.${extension}`, import.meta.url);
 export async function openProbes(options: ProberOptions): Promise<Prober> {
   const board = new ProbeBoard();
   board.beat(process.hrtime.bigint());
-  const { secret, self, times = probeTimes } = options;
-  const data = { secret, self, times, board: board.buffer };
-  const prober = new LiveProber(board, data, options.log);
+  const { secret, identity, times = probeTimes } = options;
+  const data = { secret, seed: identity.seed, times, board: board.buffer };
+  const prober = new LiveProber(board, data, options);
   await prober.start(options.bind);
   return prober;
 }
@@ -54,6 +55,7 @@ class LiveProber implements Prober {
   port = 0;
   readonly #board: ProbeBoard;
   readonly #data: Omit<ProbeWorkerData, "bind">;
+  readonly #self: NodeId;
   readonly #log: ProberOptions["log"];
   #worker: Worker | undefined;
   #targets: readonly ProbeTarget[] = [];
@@ -61,9 +63,14 @@ class LiveProber implements Prober {
   #restarts = 0;
   #closed = false;
 
-  constructor(board: ProbeBoard, data: Omit<ProbeWorkerData, "bind">, log: ProberOptions["log"]) {
+  constructor(
+    board: ProbeBoard,
+    data: Omit<ProbeWorkerData, "bind">,
+    { identity, log }: ProberOptions,
+  ) {
     this.#board = board;
     this.#data = data;
+    this.#self = identity.id as NodeId;
     this.#log = log;
   }
 
@@ -79,7 +86,7 @@ class LiveProber implements Prober {
     const [news] = (await once(worker, "message")) as [ProbeNews];
     if (news.kind !== "listening") {
       await worker.terminate();
-      throw new OperationError(problemOf(this.#data.self, bind, news));
+      throw new OperationError(problemOf(this.#self, bind, news));
     }
     this.port = news.port;
     worker.on("message", (later: ProbeNews) => this.#read(later));

@@ -17,7 +17,7 @@ const listen = ["/ip4/127.0.0.1/tcp/0"];
 const link = await openLink({ identity, secret, listen, mdns: false, log: () => {} });
 const bind = { address: "127.0.0.1", port: 0 };
 const self = identity.id as NodeId;
-const probes = await openMeshProbes({ secret, self, bind, link, clock: realClock });
+const probes = await openMeshProbes({ secret, identity, bind, link, clock: realClock });
 link.admit(new Set([self, peer]));
 setInterval(() => probes.beat(), 100);
 process.on("disconnect", () => process.exit());

@@ -3,9 +3,17 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseUdpAddress, udpAddressesOf, udpAddressText } from "../../link/probe-addresses.ts";
-import { nodeTag, type ProbeFrame, ProbeSeal, probeFrameBytes } from "../../link/probe-frames.ts";
+import {
+  isProven,
+  type ProbeFrame,
+  ProbeSeal,
+  probeFrameBytes,
+  probeName,
+} from "../../link/probe-frames.ts";
+import { ProbePairs } from "../../link/probe-pairs.ts";
 import { ProbeReplays } from "../../link/probe-replays.ts";
 import type { NodeId } from "../../model/ids.ts";
+import { identityFromSeed } from "../../trust/identity.ts";
 
 const secret = new Uint8Array(32).fill(1);
 let sessions = 0;
@@ -13,12 +21,14 @@ const session = () =>
   new Uint8Array(createHash("sha256").update(`${sessions++}`).digest()).slice(0, 8);
 const seal = new ProbeSeal(secret, session);
 
-const tag = fc.string({ maxLength: 60 }).map((id) => nodeTag(id as NodeId));
+const pairKey = new Uint8Array(32).fill(3);
+
+const name = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => hex(bytes));
 const frame: fc.Arbitrary<ProbeFrame> = fc.record(
   {
     kind: fc.constantFrom("probe", "answer"),
-    from: tag,
-    to: tag,
+    from: name,
+    to: name,
     sequence: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
     lagMs: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
   },
@@ -26,31 +36,38 @@ const frame: fc.Arbitrary<ProbeFrame> = fc.record(
 );
 const one: ProbeFrame = {
   kind: "probe",
-  from: nodeTag("a" as NodeId),
-  to: nodeTag("b" as NodeId),
+  from: hex(new Uint8Array(32).fill(4)),
+  to: hex(new Uint8Array(32).fill(5)),
   sequence: 5,
   lagMs: 0,
 };
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
 
 test("a frame is opened as it was sealed, and all are of one size", () => {
   const other = new ProbeSeal(secret, session);
   fc.assert(
     fc.property(frame, (sealed) => {
-      const datagram = seal.seal(sealed);
+      const datagram = seal.seal(sealed, pairKey);
       assert.equal(datagram.length, probeFrameBytes);
-      const { session: _session, count: _count, ...opened } = other.open(datagram) ?? assert.fail();
-      assert.deepEqual(opened, sealed);
+      const opened = other.open(datagram) ?? assert.fail();
+      const { kind, from, to, sequence, lagMs } = opened;
+      assert.deepEqual({ kind, from, to, sequence, lagMs }, sealed);
+      assert.ok(isProven(opened, pairKey));
+      assert.ok(!isProven(opened, new Uint8Array(32)));
     }),
   );
 });
 
 test("a lag beyond the field is the longest there is", () => {
-  assert.equal(seal.open(seal.seal({ ...one, lagMs: 1e12 }))?.lagMs, 2 ** 32 - 1);
-  assert.equal(seal.open(seal.seal({ ...one, lagMs: -1 }))?.lagMs, 0);
+  assert.equal(seal.open(seal.seal({ ...one, lagMs: 1e12 }, pairKey))?.lagMs, 2 ** 32 - 1);
+  assert.equal(seal.open(seal.seal({ ...one, lagMs: -1 }, pairKey))?.lagMs, 0);
 });
 
 test("one changed bit anywhere is refused", () => {
-  const datagram = seal.seal(one);
+  const datagram = seal.seal(one, pairKey);
   for (let bit = 0; bit < datagram.length * 8; bit++) {
     const changed = Uint8Array.from(datagram);
     changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7));
@@ -60,8 +77,8 @@ test("one changed bit anywhere is refused", () => {
 
 test("another mesh's frames, cut ones and rubbish are refused", () => {
   const stranger = new ProbeSeal(new Uint8Array(32).fill(2), session);
-  assert.equal(seal.open(stranger.seal(one)), undefined);
-  const datagram = seal.seal(one);
+  assert.equal(seal.open(stranger.seal(one, pairKey)), undefined);
+  const datagram = seal.seal(one, pairKey);
   for (let size = 0; size < datagram.length; size++) {
     assert.equal(seal.open(datagram.subarray(0, size)), undefined);
   }
@@ -71,10 +88,50 @@ test("another mesh's frames, cut ones and rubbish are refused", () => {
   );
 });
 
+test("a proof is good for its own datagram alone", () => {
+  const [left, right] = [one, { ...one, lagMs: 1 }].map((frame) => {
+    return seal.open(seal.seal(frame, pairKey)) ?? assert.fail();
+  }) as [ReturnType<typeof seal.open> & object, ReturnType<typeof seal.open> & object];
+  assert.ok(!isProven({ ...left, proof: right.proof }, pairKey));
+  const again = seal.open(seal.seal(one, pairKey)) ?? assert.fail();
+  assert.ok(!isProven({ ...left, proof: again.proof }, pairKey), "the nonce is part of it");
+});
+
+test("a node is named by its key, and what is no node's id has no name", () => {
+  const { id, publicKey } = identityFromSeed(secret);
+  assert.equal(probeName(id as NodeId), hex(publicKey));
+  assert.equal(probeName("near" as NodeId), undefined);
+});
+
+test("keys are made once, for strangers a hundred a second, and forgotten in order of use", () => {
+  const made: string[] = [];
+  const pairs = new ProbePairs((publicKey) => {
+    made.push(hex(publicKey));
+    return publicKey[0] === 0xff ? undefined : publicKey;
+  });
+  const nameOf = (number: number) => number.toString(16).padStart(64, "0");
+  assert.equal(hex(pairs.of(nameOf(1)) ?? assert.fail()), nameOf(1));
+  pairs.of(nameOf(1));
+  assert.equal(pairs.of("ff".repeat(32)), undefined);
+  pairs.of("ff".repeat(32));
+  assert.equal(made.length, 2, "what is no key is remembered as well");
+  const known = Array.from({ length: 250 }, (_, index) => nameOf(1_000 + index));
+  const got = () => known.filter((stranger) => pairs.ofStranger(stranger, 5_000) !== undefined);
+  assert.equal(got().length, 100);
+  assert.equal(got().length, 100, "those that were made are kept");
+  assert.ok(pairs.ofStranger(nameOf(9_999), 6_000) !== undefined);
+  made.length = 0;
+  for (let number = 0; number < 1_023; number++) pairs.of(nameOf(20_000 + number));
+  pairs.of(nameOf(9_999));
+  assert.equal(made.length, 1_023);
+  pairs.of(nameOf(1));
+  assert.equal(made.length, 1_024, "the first was forgotten");
+});
+
 test("no two datagrams share a nonce, not even those of two starts", () => {
   const again = new ProbeSeal(secret, session);
   const datagrams = Array.from({ length: 1_000 }, (_, index) =>
-    (index % 2 ? seal : again).seal(one),
+    (index % 2 ? seal : again).seal(one, pairKey),
   );
   const nonces = datagrams.map((bytes) => Buffer.from(bytes).toString("hex", 1, 13));
   assert.equal(new Set(nonces).size, nonces.length);

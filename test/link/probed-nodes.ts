@@ -20,8 +20,8 @@ export type Probed = {
 
 export async function probe(t: TestContext, node: TestNode, port = 0): Promise<Probed> {
   const bind = { address: "127.0.0.1", port };
-  const { link, id: self } = node;
-  const probes = await openMeshProbes({ secret: meshSecret, self, bind, link, clock });
+  const { link, identity } = node;
+  const probes = await openMeshProbes({ secret: meshSecret, identity, bind, link, clock });
   const beating = setInterval(() => probes.beat(), 100);
   t.after(async () => {
     clearInterval(beating);

@@ -1,15 +1,15 @@
 /**
- * A node to be probed, as a process of its own: `probed-process.ts ID SECRET(hex)`. Says its port
+ * A node to be probed, as a process of its own: `probed-process.ts SEED SECRET`, in hex. Says its port
  * on the channel to its parent; blocks its main loop for as many ms as it is sent.
  */
 
 import { openProbes } from "../../link/prober.ts";
-import type { NodeId } from "../../model/ids.ts";
+import { identityFromSeed } from "../../trust/identity.ts";
 
-const [id, secret] = process.argv.slice(2) as [string, string];
+const [seed, secret] = process.argv.slice(2) as [string, string];
 const prober = await openProbes({
   secret: Buffer.from(secret, "hex"),
-  self: id as NodeId,
+  identity: identityFromSeed(Buffer.from(seed, "hex")),
   bind: { address: "127.0.0.1", port: 0 },
 });
 setInterval(() => prober.beat(), 100);

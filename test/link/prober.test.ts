@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { nodeTag, ProbeSeal } from "../../link/probe-frames.ts";
+import { type ProbeFrame, ProbeSeal, probeName } from "../../link/probe-frames.ts";
 import { probeTimes } from "../../link/probe-watch.ts";
 import { openProbes, type Prober, type ProberOptions } from "../../link/prober.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { OperationError } from "../../model/problem.ts";
 import type { ProbeTarget, ProbeVerdict } from "../../ports.ts";
+import { agreements } from "../../trust/agreement.ts";
+import { type Identity, identityFromSeed } from "../../trust/identity.ts";
 import { until } from "../until.ts";
 
 const secret = new Uint8Array(32).fill(7);
@@ -49,11 +51,29 @@ class TestNode {
 
 const nodes: TestNode[] = [];
 
-async function startNode(id: string, options: Partial<ProberOptions> = {}): Promise<TestNode> {
+/** The same for the same name. */
+function identityOf(name: string): Identity {
+  return identityFromSeed(createHash("sha256").update(name).digest());
+}
+
+/** Seals as a node of that name, or as one that only says that it is `claimed`. */
+function sealer(name: string, claimed = name) {
+  const { seed, publicKey } = identityOf(name);
+  const seal = new ProbeSeal(secret, () => randomBytes(8));
+  const agree = agreements({ seed, publicKey, secret, context: "shoal/probe-proof/1" });
+  const from = probeName(identityOf(claimed).id as NodeId) as string;
+  return (to: string, frame: Omit<ProbeFrame, "from" | "to">): Uint8Array => {
+    const key = agree(Buffer.from(to, "hex")) as Uint8Array;
+    return seal.seal({ ...frame, from, to }, key);
+  };
+}
+
+async function startNode(name: string, options: Partial<ProberOptions> = {}): Promise<TestNode> {
   const bind = { address: "127.0.0.1", port: 0 };
-  const prober = await openProbes({ secret, self: id as NodeId, bind, ...options });
+  const identity = identityOf(name);
+  const prober = await openProbes({ secret, identity, bind, ...options });
   open.push(prober);
-  const node = new TestNode(id as NodeId, prober);
+  const node = new TestNode(identity.id as NodeId, prober);
   nodes.push(node);
   return node;
 }
@@ -90,7 +110,7 @@ test("both families, by one socket", async () => {
   near.prober.observe([far.target(undefined, "/ip6/::1"), old.target()]);
   // Where the kernel has no IPv6, the one of IPv4 is reached all the same.
   const hasIpv6 = networkInterfaces().lo?.some(({ address }) => address === "::1") === true;
-  const wanted = hasIpv6 ? ["far", "old"] : ["old"];
+  const wanted = hasIpv6 ? [far.id, old.id] : [old.id];
   await until(
     () => {
       const reached = near.verdicts.filter(({ state }) => state === "reachable");
@@ -116,13 +136,15 @@ test("a hastened member that is dead is unreachable at once", async () => {
 
 test("a member whose main thread is blocked answers as fast as ever, and is hung in the end", async () => {
   const script = fileURLToPath(new URL("./probed-process.ts", import.meta.url));
-  const child = fork(script, ["far", Buffer.from(secret).toString("hex")], {
+  const { id, seed } = identityOf("far");
+  const arguments_ = [seed, secret].map((bytes) => Buffer.from(bytes).toString("hex"));
+  const child = fork(script, arguments_, {
     execArgv: ["--disable-warning=ExperimentalWarning"],
   });
   open.push({ close: () => child.kill("SIGKILL") });
   const [port] = (await once(child, "message")) as [number];
   const near = await startNode("near");
-  near.prober.observe([{ node: "far" as NodeId, addresses: ["/ip4/127.0.0.1/tcp/1"], port }]);
+  near.prober.observe([{ node: id as NodeId, addresses: ["/ip4/127.0.0.1/tcp/1"], port }]);
   await near.says("reachable");
   const blockedMs = performance.now();
   child.send(4_500);
@@ -200,13 +222,14 @@ test("ten thousand hostile datagrams are counted, and the one that is real answe
   const { socket } = await startSocket();
   let answers = 0;
   socket.on("message", () => answers++);
-  const seal = new ProbeSeal(secret, () => randomBytes(8));
-  const probe = { kind: "probe", from: nodeTag("x" as NodeId), sequence: 1, lagMs: 0 } as const;
-  const real = seal.seal({ ...probe, to: nodeTag(far.id) });
+  const seal = sealer("x");
+  const probe = { kind: "probe", sequence: 1, lagMs: 0 } as const;
+  const [toFar, toOther] = [far.id, identityOf("y").id].map((id) => probeName(id as NodeId) ?? "");
+  const real = seal(toFar as string, probe);
   const hostile = (index: number): Uint8Array => {
     if (index % 4 === 0) return randomBytes(index % 1_400);
     if (index % 4 === 1) return real;
-    if (index % 4 === 2) return seal.seal({ ...probe, to: nodeTag("y" as NodeId) });
+    if (index % 4 === 2) return seal(toOther as string, probe);
     const flipped = Uint8Array.from(real);
     const at = index % real.length;
     flipped[at] = (flipped[at] as number) ^ (1 + (index % 255));
@@ -228,6 +251,54 @@ test("ten thousand hostile datagrams are counted, and the one that is real answe
     { unsealed: 5_000, strays: 2_500, replayed: 2_499, answers: 1, restarts: 0 },
   );
   assert.deepEqual(new Set(near.verdicts.map(({ state }) => state)), new Set(["reachable"]));
+});
+
+test("whoever holds the mesh's secret alone can neither answer for a node nor probe as one", async () => {
+  const near = await startNode("near");
+  const far = await startNode("far");
+  const { socket, port } = await startSocket();
+  const forge = sealer("an invite's holder", "far");
+  const claim = sealer("an invite's holder");
+  const toNear = probeName(near.id) as string;
+  let asked = 0;
+  socket.on("message", (_, from) => {
+    // Sequence numbers are sealed in the probe; a holder of the secret reads them.
+    const reader = new ProbeSeal(secret, () => randomBytes(8));
+    const { sequence = 0 } = reader.open(_) ?? {};
+    asked++;
+    for (const make of [forge, claim]) {
+      socket.send(make(toNear, { kind: "answer", sequence, lagMs: 0 }), from.port, "127.0.0.1");
+      socket.send(make(toNear, { kind: "probe", sequence, lagMs: 0 }), from.port, "127.0.0.1");
+    }
+  });
+  near.prober.observe([far.target(port)]);
+  await near.says("unreachable");
+  const { unproven, answersTaken } = near.prober.stats();
+  assert.ok(asked >= 3 && unproven >= 6, `${asked} asked, ${unproven} unproven`);
+  assert.equal(answersTaken, 0);
+  assert.deepEqual(new Set(near.verdicts.map(({ state }) => state)), new Set(["unreachable"]));
+});
+
+test("ever new names cost a bounded number of keys, and a member is answered meanwhile", async () => {
+  const near = await startNode("near");
+  const far = await startNode("far");
+  near.prober.observe([far.target()]);
+  far.prober.observe([near.target()]);
+  await far.says("reachable");
+  const { socket } = await startSocket();
+  const to = probeName(near.id) as string;
+  const answeredBefore = near.prober.stats().probesAnswered;
+  const counted = () => {
+    const { probesAnswered, unproven } = near.prober.stats();
+    return probesAnswered - answeredBefore + unproven;
+  };
+  for (let sent = 0; sent < 1_000; sent++) {
+    const stranger = sealer(`stranger ${sent}`);
+    socket.send(stranger(to, { kind: "probe", sequence: 1, lagMs: 0 }), near.prober.port);
+    if (sent % 100 === 99) await until(() => counted() >= sent, 5_000, "all being counted");
+  }
+  assert.ok(near.prober.stats().unproven >= 300, `${near.prober.stats().unproven} turned away`);
+  assert.deepEqual(new Set(far.verdicts.map(({ state }) => state)), new Set(["reachable"]));
 });
 
 test("a member that moved to another port is followed by its own probes", async () => {

@@ -29,7 +29,12 @@ const purePackages = [
 ];
 
 /** Hashing and signing only compute; nothing else in node:crypto is wanted outside doors. */
-const mayHash = new Set(["crdt/hash.ts", "link/probe-frames.ts", "trust/identity.ts"]);
+const mayHash = new Set([
+  "crdt/hash.ts",
+  "link/probe-frames.ts",
+  "trust/agreement.ts",
+  "trust/identity.ts",
+]);
 
 const signs: readonly (readonly [RegExp, string])[] = [
   [/\b(?:await|async)\b|\bPromise\b/, "waits"],
