@@ -9,6 +9,8 @@ export class Eligible {
   /** In no order that means anything. */
   readonly sites: Site[] = [];
   readonly #refusals = new Map<Site, Filter>();
+  /** Of every site so far; undefined once two differed. */
+  #weight: number | undefined;
   readonly #spec: ServiceSpec;
   readonly #pins: Pins | undefined;
 
@@ -31,8 +33,18 @@ export class Eligible {
 
   add(site: Site): void {
     const filter = refusesSpec(this.#spec, site.node, newcomer, this.#pins);
-    if (filter === undefined) this.sites.push(site);
-    else this.#refusals.set(site, filter);
+    if (filter !== undefined) {
+      this.#refusals.set(site, filter);
+      return;
+    }
+    if (this.sites.length === 0) this.#weight = site.weight;
+    else if (this.#weight !== site.weight) this.#weight = undefined;
+    this.sites.push(site);
+  }
+
+  /** All sites have the same weight, so that the higher hash alone decides. */
+  get haveOneWeight(): boolean {
+    return this.#weight !== undefined;
   }
 
   remove(site: Site): void {

@@ -21,6 +21,9 @@ import type { Site } from "./site.ts";
 /** What became of replicas since the last answer; undefined when one has no node any more. */
 export type Changes = Map<ReplicaId, NodeId | undefined>;
 
+/** Shared, so that ten thousand services do not have three empty maps each. Never written to. */
+const nowhere = new Map<ReplicaId, Site>();
+
 /** What is said of a service outside its spec. */
 type Circumstances = {
   readonly pinned: Pins | undefined;
@@ -38,8 +41,6 @@ export class PlacedService {
   readonly digest: Digest;
   readonly eligibleKey: string;
   readonly pinned: Pins | undefined;
-  /** Replicas on each site, kept and new. */
-  readonly counts = new Map<Site, number>();
   /** Open slots that found no site, and why the first of them did not. */
   missing = 0;
   rejections: Readonly<Record<string, number>> = {};
@@ -51,8 +52,10 @@ export class PlacedService {
   readonly #slots: readonly ReplicaId[];
   /** Of a global one: the sites that should run it. */
   readonly #homes: Map<ReplicaId, Site>;
-  readonly #kept = new Map<ReplicaId, Site>();
-  readonly #newcomers = new Map<ReplicaId, Site>();
+  #kept = nowhere;
+  #newcomers = nowhere;
+  /** Replicas on each site, when there is a limit to them. */
+  readonly #counts: Map<Site, number> | undefined;
 
   constructor(wanted: Wanted, { pinned, stays, refusals }: Circumstances, changes: Changes) {
     const { spec, revision, replicas } = wanted;
@@ -62,13 +65,13 @@ export class PlacedService {
     this.isExclusive = isExclusive(this.demand);
     this.isGlobal = spec.mode === "global";
     this.#homes = this.isGlobal ? new Map() : nowhere;
+    this.#counts = this.demand.maxPerNode > 0 ? new Map() : undefined;
     this.digest = digest(this.id);
     this.eligibleKey = eligibleKey(spec, pinned);
     this.pinned = pinned;
     this.#claim = { incumbent: true, stays };
     this.#changes = changes;
-    const length = this.isGlobal ? 0 : replicas;
-    this.#slots = Array.from({ length }, (_, index) => replicaId(this.id, index + 1));
+    this.#slots = this.isGlobal ? [] : slotsOf(this.id, replicas);
     this.#refusals = byReplica(refusals.filter((refusal) => refusal.revision === revision));
   }
 
@@ -82,6 +85,12 @@ export class PlacedService {
   /** A global service that no site is eligible for. */
   get isIdle(): boolean {
     return this.isGlobal && this.#homes.size === 0;
+  }
+
+  /** The site of each replica that has one. */
+  *sites(): Generator<Site, undefined> {
+    yield* this.#kept.values();
+    yield* this.#newcomers.values();
   }
 
   /** Slots in the order in which they are served. */
@@ -136,7 +145,7 @@ export class PlacedService {
   refusesNow(replica: ReplicaId, site: Site): Filter | undefined {
     if (this.isRefused(replica, site)) return "no-fit";
     const lacks = this.isExclusive ? site.room.lacks(this.demand) : undefined;
-    return lacks ?? refusesCrowd(this.demand, this.counts.get(site) ?? 0);
+    return lacks ?? refusesCrowd(this.demand, this.#counts?.get(site) ?? 0);
   }
 
   isRefused(replica: ReplicaId, site: Site): boolean {
@@ -144,6 +153,7 @@ export class PlacedService {
   }
 
   keep(replica: ReplicaId, site: Site): void {
+    if (this.#kept === nowhere) this.#kept = new Map();
     this.#kept.set(replica, site);
     site.kept.add(replica);
     this.#enter(replica, site);
@@ -165,6 +175,7 @@ export class PlacedService {
   }
 
   take(replica: ReplicaId, site: Site): void {
+    if (this.#newcomers === nowhere) this.#newcomers = new Map();
     this.#newcomers.set(replica, site);
     this.#enter(replica, site);
   }
@@ -175,27 +186,23 @@ export class PlacedService {
       if (this.isExclusive) site.room.release(this.demand);
       this.#leave(replica, site);
     }
-    this.#newcomers.clear();
+    this.#newcomers = nowhere;
     this.missing = 0;
     this.rejections = {};
   }
 
   #enter(replica: ReplicaId, site: Site): void {
     if (this.isExclusive) site.room.take(this.demand);
-    this.counts.set(site, (this.counts.get(site) ?? 0) + 1);
+    this.#counts?.set(site, (this.#counts.get(site) ?? 0) + 1);
     this.#changes.set(replica, site.id);
   }
 
   #leave(replica: ReplicaId, site: Site): void {
-    const count = (this.counts.get(site) ?? 0) - 1;
-    if (count > 0) this.counts.set(site, count);
-    else this.counts.delete(site);
+    this.#counts?.set(site, (this.#counts.get(site) ?? 0) - 1);
     this.#changes.set(replica, undefined);
   }
 }
 
-/** Of all replicated services: ten thousand empty maps are a megabyte. */
-const nowhere = new Map<ReplicaId, Site>();
 const none: ReadonlyMap<ReplicaId, ReadonlySet<NodeId>> = new Map();
 
 function byReplica(refusals: readonly Refusal[]): ReadonlyMap<ReplicaId, ReadonlySet<NodeId>> {
@@ -207,4 +214,10 @@ function byReplica(refusals: readonly Refusal[]): ReadonlyMap<ReplicaId, Readonl
     else nodes.add(node);
   }
   return groups;
+}
+
+function slotsOf(service: ServiceId, replicas: number): ReplicaId[] {
+  const slots: ReplicaId[] = [];
+  for (let slot = 1; slot <= replicas; slot++) slots.push(replicaId(service, slot));
+  return slots;
 }

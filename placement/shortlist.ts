@@ -17,15 +17,15 @@ export class Shortlist {
   readonly #listed: Listed[] = [];
   /** The last of a full list: it turns nearly all others away. */
   #last: Listed | undefined;
-  #isComplete = true;
 
   constructor(name: Digest, lengthMax: number) {
     this.#name = name;
     this.#lengthMax = lengthMax;
   }
 
+  /** Nothing acceptable is left out. Once the list was full, something may be. */
   get isComplete(): boolean {
-    return this.#isComplete;
+    return this.#last === undefined;
   }
 
   get length(): number {
@@ -37,19 +37,22 @@ export class Shortlist {
     return this.#listed.find(({ site }) => isWelcome(site));
   }
 
+  /** Of sites of one weight, those below this hash would not be listed; 0 for nothing known. */
+  get floor(): number {
+    return this.#last === undefined || this.#last.count > 0 ? 0 : this.#last.hash;
+  }
+
   /** While the list is made: quickly tells most of those that would not be listed. */
   turnsAway(site: Site, hash: number, count: number): boolean {
     const last = this.#last;
     if (last === undefined || count < last.count) return false;
     if (count === last.count && (hash >= last.hash || site.weight > last.site.weight)) return false;
-    this.#isComplete = false;
     return true;
   }
 
   /** While the list is made: each acceptable site of the group once, with its replicas. */
   offer(site: Site, hash: number, count: number): void {
     if (this.#last !== undefined) {
-      this.#isComplete = false;
       if (this.#comesAfter(this.#last, site, hash, count)) return;
       this.#listed.pop();
     }
@@ -65,7 +68,7 @@ export class Shortlist {
     const last = this.#listed[this.#listed.length - 1];
     const isLast = last === undefined || this.#comesAfter(last, site, hash, count + 1);
     // One that is not listed may come before it.
-    if (isLast && !this.#isComplete) return;
+    if (isLast && !this.isComplete) return;
     this.#insert({ site, hash, count: count + 1 });
   }
 

@@ -12,16 +12,16 @@ export class Tally {
   #groups: Spread["groups"] = [];
 
   /** `span` is one more than the highest index of a site. */
-  open(counts: ReadonlyMap<Site, number>, { groups, size }: Spread, span: number): void {
+  open(sites: Iterable<Site>, { groups, size }: Spread, span: number): void {
     this.#groups = groups;
     if (this.#onSite.length < span) this.#onSite = new Int32Array(2 * span);
     if (this.#inGroup.length < size) this.#inGroup = new Int32Array(2 * size);
-    for (const [site, count] of counts) this.add(site, count);
+    for (const site of sites) this.add(site, 1);
   }
 
-  /** Back to nothing: `counts` are now what was opened with and everything that was added. */
-  close(counts: ReadonlyMap<Site, number>): void {
-    for (const [site, count] of counts) this.add(site, -count);
+  /** Back to nothing: `sites` are what it was opened with and everything that was added. */
+  close(sites: Iterable<Site>): void {
+    for (const site of sites) this.add(site, -1);
   }
 
   add(site: Site, more: number): void {

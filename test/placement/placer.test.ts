@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { RevisionId } from "../../model/ids.ts";
+import type { Placement } from "../../placement/input.ts";
 import { place } from "../../placement/place.ts";
 import { Placer } from "../../placement/placer.ts";
 import { loads, placeBoth, running } from "./both.ts";
 import { anyHistory, plain, RandomMesh } from "./random-mesh.ts";
 import { candidate, question, wanted } from "./samples.ts";
+
+const zeros = "0".repeat(32) as RevisionId;
 
 test("whatever befalls a mesh, the placer with memory answers as the plain statement does", () => {
   const property = fc.property(anyHistory, (history) => {
@@ -18,7 +22,7 @@ test("whatever befalls a mesh, the placer with memory answers as the plain state
       assert.deepEqual(plain(placed), plain(place(mesh.input())));
     }
   });
-  fc.assert(property, { numRuns: 1000 });
+  fc.assert(property, { numRuns: 1500 });
 });
 
 test("an answer stays as it was when later questions have other answers", () => {
@@ -78,6 +82,22 @@ test("more kinds of services than are remembered are placed none the worse", () 
   assert.equal(first.assignments.size, 600);
   const lost = question(nodes.slice(1), services, { incumbents: running(first) });
   placeBoth(lost, placer);
+});
+
+test("sites that were passed over in haste are found when they are needed", () => {
+  const nodes = Array.from({ length: 12 }, (_, index) => {
+    return candidate(`n${index}`, { labels: { zone: String(index % 3) } });
+  });
+  const refused = (service: string, placed: Placement) =>
+    [...placed.assignments]
+      .filter(([replica]) => replica.startsWith(`${service}.`))
+      .map(([replica, node]) => ({ replica, node, revision: zeros, reason: "" }));
+  for (let index = 0; index < 60; index++) {
+    const service = wanted(`d/s${index}`, 1 + (index % 15));
+    const placer = new Placer();
+    const first = placeBoth(question(nodes, [service]), placer);
+    placeBoth(question(nodes, [service], { refusals: refused(`d/s${index}`, first) }), placer);
+  }
 });
 
 test("thousands of replicas of one service are dealt evenly, and soon", () => {

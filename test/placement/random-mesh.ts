@@ -70,7 +70,7 @@ const putNode = fc
     engines: often<NodeCandidate["engines"]>(["docker", "process"], ["docker"], []),
     cpuMilli: fc.constantFrom(1000, 2000, 5000),
     memoryBytes: fc.constantFrom(100, 300),
-    weight: fc.constantFrom(1, 1, 2, 7, 64),
+    weight: often(1, 2, 7, 64),
   })
   .map(({ node, zone, disk, ...said }): Step => {
     const labels = { ...(zone ? { zone } : {}), ...(disk ? { disk } : {}) };
