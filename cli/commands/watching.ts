@@ -33,7 +33,7 @@ function printStatus(view: MeshView, address: string, width: number | undefined)
     ["Nodes", `${alive} of ${view.nodes.length} alive`],
     ["State", `${view.digest.slice(0, 12)}, ${lag}`],
   ]);
-  const problems = [...new Set(view.problems.map(explain))];
+  const problems = [...new Set([...view.problems.map(explain), ...ailmentsOfOthers(view)])];
   const parts = [
     fields,
     printTable(nodeColumns(view.self), view.nodes, width),
@@ -43,6 +43,16 @@ function printStatus(view: MeshView, address: string, width: number | undefined)
       : `Problems:\n${problems.map((one) => `  ${one}`).join("\n")}`,
   ];
   return parts.join("\n\n");
+}
+
+/** Of a problem that only another node knows the details of, its code is known here. */
+function ailmentsOfOthers(view: MeshView): string[] {
+  return view.nodes.flatMap((node) => {
+    const { addresses = [], ailments = [] } = node.facts ?? {};
+    if (node.node === view.self || node.status !== "alive" || ailments.length === 0) return [];
+    const there = `shoal status --peer ${addresses[0] ?? ""}/p2p/${node.node}`;
+    return [`${nodeName(node)} says ${ailments.join(", ")}: more by \`${there}\``];
+  });
 }
 
 function* tasks(input: Input): Work<ExitCode> {
