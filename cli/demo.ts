@@ -41,9 +41,10 @@ async function main(once: boolean): Promise<number> {
     const shown = show(mesh, port, once);
     const outcome = await Promise.race([shown, stopped]);
     // A person's Ctrl-C is how the live status ends.
-    return outcome === "stopped" ? 0 : outcome;
+    return typeof outcome === "number" ? outcome : 0;
   } finally {
-    say("\ncleaning up");
+    // With the terminal gone a word to it would end this before everything else has ended.
+    if (!hungUp) say("\ncleaning up");
     await mesh.close();
     terminal.close();
   }
@@ -166,10 +167,15 @@ async function live(mesh: DemoMesh): Promise<number> {
   }
 }
 
-function untilSignal(): Promise<"stopped"> {
+let hungUp = false;
+
+function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      process.once(signal, () => resolve("stopped"));
+      process.on(signal, () => {
+        hungUp ||= signal === "SIGHUP";
+        resolve(signal);
+      });
     }
   });
 }
