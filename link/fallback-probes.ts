@@ -39,7 +39,6 @@ export class FallbackProbes implements Probes {
   #listener: (verdict: ProbeVerdict) => void = () => {};
   /** Of the next turn; undefined while UDP alone does it. */
   #cancel: (() => void) | undefined;
-  #closed = false;
 
   constructor(parts: FallbackParts) {
     const { udp, asker, links, times = fallbackTimes } = parts;
@@ -84,7 +83,6 @@ export class FallbackProbes implements Probes {
 
   /** The parts are their opener's to close. */
   close(): void {
-    this.#closed = true;
     this.#cancel?.();
     for (const node of this.#watches.keys()) this.#parts.asker.drop(node);
     this.#watches.clear();
@@ -117,7 +115,7 @@ export class FallbackProbes implements Probes {
 
   #step(node: NodeId, take: (watch: FallbackWatch, nowMs: number) => StreamOrder): void {
     const watch = this.#watches.get(node);
-    if (watch === undefined || this.#closed) return;
+    if (watch === undefined) return;
     const nowMs = this.#parts.clock.monotonicMs();
     this.#perform(node, take(watch, nowMs));
     const verdict = watch.report(node, nowMs);
@@ -132,7 +130,7 @@ export class FallbackProbes implements Probes {
   }
 
   #arm(): void {
-    if (this.#cancel !== undefined || this.#closed) return;
+    if (this.#cancel !== undefined) return;
     if (![...this.#watches.values()].some((watch) => watch.needsTurns())) return;
     this.#cancel = this.#parts.clock.after(this.#times.turnMs, () => this.#turn());
   }

@@ -22,6 +22,8 @@
  *   doubted   silent, none  up    5 misses        unreachable       doubted
  *   doubted   silent, none  down  2 misses        unreachable       doubted
  *
+ * A member that has no UDP is in doubt from the start, and untried as soon as it has.
+ *
  * A miss is a turn that found the last question unanswered, not a time that has passed: however
  * long this process stood still, that is one turn. Any answer takes all misses back. An answer
  * proves life at the moment it was asked for, and while UDP is trusted nothing is asked before UDP
@@ -59,6 +61,7 @@ export type StreamOrder = "ask" | "ask-anew" | "drop" | "none";
 export class FallbackWatch {
   readonly #times: FallbackTimes;
   #isLinked: boolean;
+  #isTried = true;
   /** What UDP's silence is worth. */
   #worth: "untried" | "trusted" | "doubted" = "untried";
   /** What UDP said last; undefined before, and where there is no UDP. */
@@ -79,10 +82,11 @@ export class FallbackWatch {
 
   /** Level: whether UDP is tried at all. */
   tryUdp(isTried: boolean): StreamOrder {
-    if (isTried) return "none";
+    if (isTried === this.#isTried) return "none";
+    this.#isTried = isTried;
     this.#udp = undefined;
-    this.#worth = "doubted";
-    return this.#ask();
+    this.#worth = isTried ? "untried" : "doubted";
+    return isTried ? this.#rest() : this.#ask();
   }
 
   /** What the stream says counts, or may soon. */
@@ -112,7 +116,6 @@ export class FallbackWatch {
   }
 
   answer(rttMs: number): void {
-    if (!this.#counts()) return;
     this.#isWaiting = false;
     this.#misses = 0;
     this.#rttMs = rttMs;

@@ -34,7 +34,12 @@ const linked: [name: string, script: string, story: string][] = [
     "observe-0 10 silent down 1000",
     "reachable unreachable",
   ],
-  ["a link that is dialled again in time is none", "observe-0 10 down 400 up 4000", "reachable"],
+  ["a link that is dialled again in time is none", "observe-0 300 down 400 up 4000", "reachable"],
+  [
+    "a question that was lost with its link is asked again",
+    "observe-0 10 silent 700 down 200 answers up 4000",
+    "reachable",
+  ],
   [
     "a member that comes back is reachable",
     "observe-0 10 silent down 2000 answers up 10",
@@ -62,6 +67,16 @@ const linked: [name: string, script: string, story: string][] = [
     "UDP that comes and goes makes nobody unreachable",
     "observe udp- 10 udp+ 3000 udp- 3000 udp+ 3000 udp- 3000",
     "reachable",
+  ],
+  [
+    "UDP that a member has after all is trusted at its first answer",
+    "observe-0 10 observe 100 udp+ 10 silent udp-",
+    "reachable unreachable",
+  ],
+  [
+    "old silence is forgotten with UDP's return, should UDP be taken away for good",
+    "observe udp- 10 silent 3000 udp+ 6000 observe-0 1000 answers 500",
+    "reachable unreachable reachable",
   ],
   [
     "a hung member is hung though its stream answers",
@@ -105,6 +120,12 @@ test("a dead member without a link costs no timer", () => {
   assert.equal(bench.clock.waiting, 0);
 });
 
+test("the stream of whoever is no longer observed is given up", () => {
+  const bench = new FallbackBench().play("observe-0 10");
+  assert.equal(bench.dropped, 0);
+  assert.equal(bench.play("forget").dropped, 1);
+});
+
 test("without a UDP port of our own everyone is asked over streams", () => {
   const bench = new FallbackBench({ hasUdp: false }).play("observe 10");
   assert.equal(bench.story(), "reachable");
@@ -129,6 +150,7 @@ test("what has not changed is said again every 5 s, by whichever way it is known
 test("nothing is said, and nothing runs, after the end", () => {
   const bench = new FallbackBench().play("observe-0 10");
   bench.probes.close();
+  assert.equal(bench.clock.waiting, 0);
   bench.play("silent udp- down up 9000");
   assert.equal(bench.story(), "reachable");
   assert.equal(bench.clock.waiting, 0);
