@@ -62,12 +62,13 @@ function* giveUp(
   services: readonly string[],
   stillMs: number | undefined,
 ): Work<ExitCode> {
+  const open = services.filter((service) => watch(view, service).state !== "done").join(", ");
   const stands = `nothing has moved for ${Math.round((stillMs ?? 0) / 1000)} s`;
-  const why = stillMs === undefined ? "the update has stopped" : stands;
-  const open = services.filter((service) => watch(view, service).state !== "done");
-  yield* ask(({ terminal }) => {
-    terminal.note(`${why}; not converged: ${open.join(", ")} (the mesh keeps trying)`);
-  });
+  const said =
+    stillMs === undefined
+      ? `the update has stopped; not converged: ${open}`
+      : `${stands}; not converged: ${open} (the mesh keeps trying)`;
+  yield* ask(({ terminal }) => terminal.note(said));
   return 1;
 }
 
@@ -88,8 +89,10 @@ function watch(view: MeshView, name: string): Watched {
 
 function watchService(view: MeshView, service: ServiceView): Watched {
   const { update, updated, replicas } = service;
+  // Whoever asks right after this is over must not meet what was replaced.
   const surplus = view.tasks.filter((task) => {
-    return task.service === service.service && task.ready && task.standing === "superseded";
+    const isOld = task.standing === "superseded" || task.revision !== service.revision;
+    return task.service === service.service && task.ready && isOld;
   }).length;
   const count = `${service.service}  ${updated}/${replicas} ready`;
   switch (update.state) {

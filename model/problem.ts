@@ -130,7 +130,9 @@ const sentences: Sentences = {
     `${p.replica} failed ${p.failures} times in a row and is started less and less often: ${p.detail}`,
   "command-not-found": (p) => `node ${p.node} has no command called ${p.command}`,
   "exec-failed": (p) => `cannot run a command in task ${p.task}: ${p.detail}`,
-  "update-paused": (p) => `the update of ${p.service} is paused: ${p.detail}`,
+  "update-paused": (p) =>
+    `the update of ${p.service} is paused: ${p.detail}; deploy a better one, go on ` +
+    `(\`shoal service update ${p.service} --resume\`) or back (\`shoal service rollback\`)`,
   "spec-conflict": (p) =>
     `${p.service} was changed on two sides at once (${p.revisions.join(", ")} lost): ` +
     `see \`shoal service history ${p.service}\`, then deploy or roll back to settle it`,
