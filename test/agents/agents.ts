@@ -1,6 +1,8 @@
 /** Real agents as processes of this machine, with the process engine, asked by the real command. */
 
 import { randomInt } from "node:crypto";
+import { get } from "node:http";
+import { text } from "node:stream/consumers";
 import { DemoMesh, type DemoNode } from "../../cli/demo-mesh.ts";
 import type { MeshView, TaskView } from "../../model/view.ts";
 import { until } from "../until.ts";
@@ -33,6 +35,17 @@ export async function untilWhole(agents: DemoMesh, nodes: readonly DemoNode[]): 
     30_000,
     "a whole mesh",
   );
+}
+
+/** On a connection of its own, as a new client comes. */
+export async function ask(node: DemoNode, port: number): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const request = get({ host: node.address, port, agent: false, timeout: 5_000 }, (response) => {
+      text(response).then(resolve, reject);
+    });
+    request.once("timeout", () => request.destroy(new Error("no answer within 5 s")));
+    request.once("error", reject);
+  });
 }
 
 export function serving(view: MeshView, service: string): TaskView[] {

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { type DemoNode, findPort } from "../../cli/demo-mesh.ts";
 import { explain, type Problem } from "../../model/problem.ts";
 import { until } from "../until.ts";
-import { formMesh, newAgents, serving, webCompose } from "./agents.ts";
+import { ask, formMesh, newAgents, serving, webCompose } from "./agents.ts";
 import { Person } from "./person.ts";
 
 const agents = newAgents(2);
@@ -33,11 +33,6 @@ async function occupy(address: string, taken: number): Promise<Server> {
   const server = createServer((socket) => socket.end("not shoal\n"));
   await new Promise<void>((resolve) => server.listen(taken, address, resolve));
   return server;
-}
-
-async function ask(node: DemoNode): Promise<string> {
-  const response = await fetch(`http://${node.address}:${port}/`);
-  return await response.text();
 }
 
 async function problemsAt(node: DemoNode, code: Problem["code"]): Promise<string[]> {
@@ -69,7 +64,7 @@ test("a published port that something else has on one node is named with that no
   );
   assert.match(there, sentence);
   assert.deepEqual(await problemsAt(first, "port-in-use"), []);
-  assert.match(await ask(first), /^v1 /, "the other node serves");
+  assert.match(await ask(first, port), /^v1 /, "the other node serves");
 });
 
 test("whoever asks another node learns that there is a problem, and whom to ask", async () => {
@@ -87,7 +82,7 @@ test("whoever asks another node learns that there is a problem, and whom to ask"
 
 test("when the port is freed, it is listened on without a restart and the problem goes", async () => {
   await new Promise((resolve) => thief.close(resolve));
-  await until(async () => /^v1 /.test(await ask(second)), 10_000, "an answer of node2");
+  await until(async () => /^v1 /.test(await ask(second, port)), 10_000, "an answer of node2");
   await until(
     async () => (await problemsAt(second, "port-in-use")).length === 0,
     10_000,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type DemoNode, findPort } from "../../cli/demo-mesh.ts";
 import { until } from "../until.ts";
-import { formMesh, newAgents, serving, untilWhole, webCompose } from "./agents.ts";
+import { ask, formMesh, newAgents, serving, untilWhole, webCompose } from "./agents.ts";
 import { Person, type Said } from "./person.ts";
 
 const agents = newAgents(3);
@@ -63,8 +63,7 @@ test("the others go on with one node less and run everything", async () => {
       30_000,
       "all replicas on two nodes",
     );
-    const answer = await fetch(`http://${node.address}:${port}/`);
-    assert.match(await answer.text(), /^v1 /);
+    assert.match(await ask(node, port), /^v1 /);
   }
 });
 
