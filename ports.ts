@@ -50,7 +50,7 @@ export interface Transport {
 export type ProbeTarget = {
   readonly node: NodeId;
   readonly addresses: readonly string[];
-  /** 0 when it has no UDP, or has not said yet: over the link alone. */
+  /** 0 when it has no UDP: over the link alone. */
   readonly port: number;
 };
 

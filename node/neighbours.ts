@@ -59,11 +59,11 @@ export class Neighbours {
     const peers = others.map(({ node, rows }): Peer => {
       return { node, addresses: rows.facts?.addresses ?? [] };
     });
-    const targets = others
-      .filter(({ node }) => this.#probe.has(node))
-      .map(({ node, rows }): ProbeTarget => {
-        return { node, addresses: rows.facts?.addresses ?? [], port: rows.facts?.probePort ?? 0 };
-      });
+    // Whoever has not said where it is yet is still on its way: membership has its own patience.
+    const targets = others.flatMap(({ node, rows: { facts } }): ProbeTarget[] => {
+      if (facts === undefined || !this.#probe.has(node)) return [];
+      return [{ node, addresses: facts.addresses, port: facts.probePort }];
+    });
     return [
       ...this.#changed({ kind: "admit", nodes: admitted }, [...admitted].join()),
       ...this.#changed({ kind: "maintain", peers }, JSON.stringify(peers)),

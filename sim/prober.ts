@@ -39,9 +39,7 @@ export class SimProber implements Probes {
     this.#arm();
   }
 
-  observe(all: readonly ProbeTarget[]): void {
-    // Of whom nothing is known yet: the real probes ask over the link, which is not simulated.
-    const targets = all.filter(({ port }) => port > 0);
+  observe(targets: readonly ProbeTarget[]): void {
     this.#follow(this.#schedule.on({ kind: "observe", targets }, this.#world.nowMs()));
   }
 
