@@ -22,6 +22,7 @@ import { compareIds, type NodeId } from "../model/ids.ts";
 import type { ProbeVerdict } from "../ports.ts";
 import { type Accusations, collectAccusations, isStanding, withOwn } from "./accusations.ts";
 import { Evidence } from "./evidence.ts";
+import { type Gone, judgeFreeze } from "./freeze.ts";
 import { Observers } from "./observers.ts";
 import { suspicionTimeoutMs } from "./suspicion.ts";
 
@@ -67,8 +68,6 @@ const distrustMs = 10_000;
 const unheardMs = 1_000;
 /** A member without a document is expected for this long after its admission, ms. */
 const expectedMs = 10_000;
-/** Members that went down within this time went "at once", ms. */
-const freezeMs = 60_000;
 /** Fewer to watch than this, and a node's own observers are watched as well. */
 const watchedMin = 3;
 /** Probing more than this at once would itself be a load; far more than a rack. */
@@ -125,7 +124,11 @@ export class Membership {
       this.#judge(member, withOwn(accusers, this.#self, accuse.get(member.node)), nowMs);
     }
     this.#refute(members, accusations.get(this.#self));
-    const frozen = this.#isFrozen(others, nowMs);
+    const { frozen, untilMs } = judgeFreeze(
+      others.map((one) => this.#gone(one)),
+      nowMs,
+    );
+    this.#wake(untilMs, nowMs);
     const wakeAtMs = Number.isFinite(this.#wakeAtMs) ? this.#wakeAtMs : undefined;
     return { accuse, incarnation: this.#incarnation, frozen, probe, wakeAtMs };
   }
@@ -168,7 +171,8 @@ export class Membership {
     if (isLost && nowMs >= this.#distrustUntilMs) this.#distrustUntilMs = nowMs + distrustMs;
     const probe = new Set(watched);
     for (const { node } of others) {
-      if (isLost ? probe.size < probesMax : this.#evidence.isAccusing(node)) probe.add(node);
+      const isMine = this.#evidence.isAccusing(node) || this.#wasAlone(node);
+      if (isMine || (isLost && probe.size < probesMax)) probe.add(node);
     }
     this.#evidence.watch(probe);
     return probe;
@@ -217,8 +221,8 @@ export class Membership {
     const isDown = before !== undefined && standing.status === "down";
     // Nobody is left to watch it whom we could hear: our own eyes must do, until it is heard.
     const isAlone = electors.length === 0 && this.#evidence.isGone(node);
-    const wasAlone = isDown && before.accusers.size === 1 && before.accusers.has(this.#self);
-    if (isAlone || (wasAlone && !this.#evidence.isBack(node))) counted.add(this.#self);
+    const isStill = isDown && this.#wasAlone(node) && !this.#evidence.isBack(node);
+    if (isAlone || isStill) counted.add(this.#self);
     if (counted.size === 0) {
       standing.suspicion = undefined;
       this.#settle(standing, this.#withoutAccusation(member, nowMs), nowMs);
@@ -252,6 +256,17 @@ export class Membership {
     standing.status = status;
   }
 
+  #gone({ node, known }: MemberFacts): Gone {
+    const downSinceMs = this.#standings.get(node)?.downSinceMs ?? 0;
+    return { isDown: this.#isDown(node), downSinceMs, known };
+  }
+
+  /** It is down on this node's word and on nobody else's. */
+  #wasAlone(node: NodeId): boolean {
+    const accusers = this.#standings.get(node)?.suspicion?.accusers;
+    return this.#isDown(node) && accusers?.size === 1 && accusers.has(this.#self);
+  }
+
   #isDown(node: NodeId): boolean {
     return this.#standings.get(node)?.status === "down";
   }
@@ -275,21 +290,6 @@ export class Membership {
       .map(([, accused]) => accused)
       .filter((accused) => isStanding(accused, this.#incarnation));
     if (standing.length > 0) this.#incarnation = Math.max(...standing) + 1;
-  }
-
-  /** Of those that were there until lately: a node that is long gone is nobody's surprise. */
-  #isFrozen(others: readonly MemberFacts[], nowMs: number): boolean {
-    let counted = 1;
-    let lately = 0;
-    for (const { node, known } of others) {
-      const { status, downSinceMs } = this.#standings.get(node) as Standing;
-      if (status !== "down") counted++;
-      if (status !== "down" || !known || nowMs >= downSinceMs + freezeMs) continue;
-      counted++;
-      lately++;
-      this.#wake(downSinceMs + freezeMs, nowMs);
-    }
-    return lately >= 2 && lately * 3 > counted;
   }
 
   #wake(atMs: number, nowMs: number): void {
