@@ -126,11 +126,15 @@ export class SimMesh {
     return host;
   }
 
-  /** It is a member no more; its machine is off. */
-  dropHost(host: SimHost): Uint8Array {
-    this.hosts.splice(this.hosts.indexOf(host), 1);
+  /** An admin's word that the host is no member any more. */
+  expulsion(host: SimHost): Uint8Array {
     const cutOffMs = this.world.wallMs();
     return this.#sign({ kind: "revoke", subject: host.node, cutOffMs });
+  }
+
+  /** Its machine stands no longer here. */
+  drop(host: SimHost): void {
+    this.hosts.splice(this.hosts.indexOf(host), 1);
   }
 
   #install(host: SimHost, facts: readonly Uint8Array[]): void {

@@ -117,13 +117,19 @@ export class Operators {
     });
   }
 
-  /** A machine that will not come back is removed. */
+  /** A machine that is off is removed; should it be on again by then, its plug is pulled. */
   expel(gone: SimHost): void {
     const at = this.#peer();
     if (at === undefined || gone.running() !== undefined) return;
-    const fact = this.#mesh.dropHost(gone);
-    this.#mesh.trace.say("op", `removes ${gone.name} at ${at.name}`);
-    at.ask((host) => host.write({ revisions: [], facts: [fact] }, () => {}));
+    const fact = this.#mesh.expulsion(gone);
+    at.ask((host) => {
+      host.write({ revisions: [], facts: [fact] }, (problems) => {
+        if (problems.length > 0 || !this.#mesh.hosts.includes(gone) || gone === at) return;
+        this.#mesh.trace.say("op", `removes ${gone.name} at ${at.name}`);
+        if (gone.powered) gone.powerOff();
+        this.#mesh.drop(gone);
+      });
+    });
   }
 
   /** Puts right what would keep services from being whole: broken revisions, drained nodes. */
@@ -179,7 +185,11 @@ export class Operators {
   }
 }
 
-/** Only a new revision gets it going: what is wanted never comes up, or too much of it failed. */
+/**
+ * Only a new revision gets it going: what is wanted, or what is turned back to, never comes up, or
+ * too much of it failed.
+ */
 export function isUnfit({ spec, rollout }: WantedService): boolean {
-  return spec.workload.env.BROKEN === "yes" || rollout.status.state === "paused";
+  const isBroken = [spec, rollout.spec].some(({ workload }) => workload.env.BROKEN === "yes");
+  return isBroken || rollout.status.state === "paused";
 }

@@ -38,9 +38,9 @@ const mutants: Readonly<Record<string, readonly Edit[]>> = {
   ],
   "a write is acknowledged before it is on disk": [
     [
-      "node/agent.ts",
-      '{ kind: "store", writes: this.store.takeWrites(), request },',
-      '{ kind: "answer", request, problems: [] }, { kind: "store", writes: this.store.takeWrites(), request },',
+      "node/operator-writes.ts",
+      'return [{ kind: "store", writes: this.#store.takeWrites(), request }];',
+      'return [...refuse([]), { kind: "store", writes: this.#store.takeWrites(), request }];',
     ],
   ],
   "an accusation is neither refuted nor withdrawn": [
