@@ -133,3 +133,25 @@ test("with one node left of many, that one serves everything and takes writes", 
   quiet.operators.scale("sim/web" as never, 5);
   assert.ok(quiet.until(() => quiet.serving(last).length === 5) <= 5_000);
 });
+
+test("nobody is taken for dead on a bad network among busy machines", (t) => {
+  let suspicions = 0;
+  let looks = 0;
+  for (const nodes of [3, 8]) {
+    const quiet = new QuietMesh(nodes, nodes);
+    quiet.mesh.network.faults = { lossPercent: 5, repeatPercent: 5, delayMinMs: 1, delayMaxMs: 80 };
+    for (let second = 0; second < 120; second++) {
+      quiet.host(1 + (second % nodes)).stall(1_000);
+      quiet.run(1_000);
+      for (const host of quiet.mesh.hosts) {
+        for (const { status } of host.agent()?.statuses().values() ?? []) {
+          assert.notEqual(status, "down", `${nodes} nodes, second ${second}`);
+          looks++;
+          if (status === "suspect") suspicions++;
+        }
+      }
+    }
+  }
+  t.diagnostic(`suspect in ${suspicions} of ${looks} looks`);
+  assert.ok(suspicions * 100 <= looks);
+});
