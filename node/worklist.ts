@@ -12,6 +12,7 @@ import type { Config } from "./config.ts";
 import {
   computeDesired,
   type Desired,
+  type Member,
   type Place,
   type Statuses,
   type WantedService,
@@ -106,10 +107,13 @@ export class Worklist {
     const { desired, tasks, moment } = input;
     const since = new Map<ReplicaId, number>();
     const assignments: Assignment[] = [];
+    // A peer that is expected and has not said yet what it runs would lose all of that to us.
+    const isInformed = desired.complete || desired.members.every(hasSpoken);
     for (const service of desired.services) {
       for (const replica of service.slots) {
         if (desired.placement.assignments.get(replica) !== this.#self) continue;
-        const sinceMs = this.#assignedSince.get(replica) ?? moment.monotonicMs;
+        const before = isInformed ? this.#assignedSince.get(replica) : undefined;
+        const sinceMs = before ?? moment.monotonicMs;
         since.set(replica, sinceMs);
         assignments.push(this.#assignment(replica, service, sinceMs, tasks));
       }
@@ -273,6 +277,11 @@ function rowOf(facts: TaskFacts): Row {
   const row = rowsOf.get(facts) ?? { kind: "task" as const, ...facts };
   rowsOf.set(facts, row);
   return row;
+}
+
+/** Membership's patience with those that never came ends by itself. */
+function hasSpoken({ status, rows }: Member): boolean {
+  return status === "down" || rows.facts !== undefined;
 }
 
 /** Its restart policy wants no further task of this revision. */
