@@ -68,11 +68,11 @@ export function probeName(node: NodeId): string | undefined {
 }
 
 /** Whether it was made by its sender or by its receiver, given the key of the two. */
-export function isProven({ said, proof }: OpenedFrame, pairKey: Uint8Array): boolean {
+export function isProven({ said, proof }: OpenedFrame, pairKey: KeyObject): boolean {
   return timingSafeEqual(prove(said, pairKey), proof);
 }
 
-function prove(said: Uint8Array, pairKey: Uint8Array): Uint8Array {
+function prove(said: Uint8Array, pairKey: KeyObject): Uint8Array {
   return createHmac("sha256", pairKey).update(said).digest().subarray(0, proofBytes);
 }
 
@@ -91,7 +91,7 @@ export class ProbeSeal {
   }
 
   /** `pairKey`: of the frame's sender and receiver. */
-  seal(frame: ProbeFrame, pairKey: Uint8Array): Uint8Array {
+  seal(frame: ProbeFrame, pairKey: KeyObject): Uint8Array {
     const datagram = Buffer.alloc(probeFrameBytes);
     datagram[0] = version;
     datagram.writeUInt32BE(this.#nextCount(), 1 + sessionBytes);

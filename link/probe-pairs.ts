@@ -5,6 +5,7 @@
  * turned away probes again.
  */
 
+import type { KeyObject } from "node:crypto";
 import type { Agree } from "../trust/agreement.ts";
 
 /** Members that this node probes and that probe it are a few dozen, in any mesh. */
@@ -14,7 +15,7 @@ const strangersPerSecond = 100;
 
 export class ProbePairs {
   readonly #agree: Agree;
-  readonly #keys = new Map<string, Uint8Array | undefined>();
+  readonly #keys = new Map<string, KeyObject | undefined>();
   #strangers = 0;
   #strangersSinceMs = Number.NEGATIVE_INFINITY;
 
@@ -23,7 +24,7 @@ export class ProbePairs {
   }
 
   /** With the node of that public key, in hex. Undefined when it is no key to agree with. */
-  of(name: string): Uint8Array | undefined {
+  of(name: string): KeyObject | undefined {
     const isKnown = this.#keys.has(name);
     const key = isKnown ? this.#keys.get(name) : this.#agree(Buffer.from(name, "hex"));
     // The Map's order is the order of use: the first is the one unused for longest.
@@ -34,7 +35,7 @@ export class ProbePairs {
   }
 
   /** The same, or undefined when too many names were new of late. */
-  ofStranger(name: string, nowMs: number): Uint8Array | undefined {
+  ofStranger(name: string, nowMs: number): KeyObject | undefined {
     if (this.#keys.has(name)) return this.of(name);
     if (nowMs - this.#strangersSinceMs >= 1_000) {
       this.#strangersSinceMs = nowMs;

@@ -63,7 +63,7 @@ function sealer(name: string, claimed = name) {
   const agree = agreements({ seed, publicKey, secret, context: "shoal/probe-proof/1" });
   const from = probeName(identityOf(claimed).id as NodeId) as string;
   return (to: string, frame: Omit<ProbeFrame, "from" | "to">): Uint8Array => {
-    const key = agree(Buffer.from(to, "hex")) as Uint8Array;
+    const key = agree(Buffer.from(to, "hex")) ?? assert.fail();
     return seal.seal({ ...frame, from, to }, key);
   };
 }

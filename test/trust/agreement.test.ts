@@ -11,7 +11,7 @@ const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 function agree(self: Identity, theirs: Uint8Array, more = {}): string | undefined {
   const { seed, publicKey } = self;
   const key = agreements({ seed, publicKey, secret, context: "test", ...more })(theirs);
-  return key && Buffer.from(key).toString("hex");
+  return key?.export().toString("hex");
 }
 
 test("two identities make the same key, and no other pair does", () => {
