@@ -62,7 +62,8 @@ function takeLock(path: string): DatabaseSync {
   try {
     makePrivateFile(file);
     lock = new DatabaseSync(file, { timeout: 0 });
-    lock.exec("pragma locking_mode = exclusive; begin exclusive");
+    // Nothing of it goes to the disk, which may be full: a journal on it would.
+    lock.exec("pragma journal_mode = memory; pragma locking_mode = exclusive; begin exclusive");
     return lock;
   } catch (error) {
     lock?.close();

@@ -48,6 +48,28 @@ test(
   },
 );
 
+test("a disk that is full to the last byte keeps no agent from starting again", needsRoot, () => {
+  const directory = fresh();
+  mountDisk(directory, "1m");
+  try {
+    look(directory, (storage) => put(storage, write("fact", "a", "1")));
+    const filler = join(directory, "filler");
+    try {
+      for (;;) writeFileSync(filler, "x".repeat(1_000), { flag: "a" });
+    } catch {
+      // Now it is.
+    }
+    look(directory, (storage) => {
+      assert.deepEqual(texts(storage, "fact"), { a: "1" });
+      assert.equal(storage.commit([write("fact", "b", "2")]).kind, "refused");
+      rmSync(filler);
+      put(storage, write("fact", "b", "2"));
+    });
+  } finally {
+    unmountDisk(directory);
+  }
+});
+
 test("the very first start on a full disk says so", needsRoot, () => {
   const directory = fresh();
   mountDisk(directory, "64k");
