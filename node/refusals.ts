@@ -13,6 +13,8 @@ const cannotRunHere: ReadonlySet<string> = new Set([
   "command-not-found",
   "port-in-use",
   "engine-refused",
+  "disk-full",
+  "data-directory-unwritable",
 ]);
 
 export class Refusals {
