@@ -51,16 +51,15 @@ export class DemoMesh {
 
   /** The commands that begin an agent; the token comes on standard input. */
   async start(node: DemoNode, token?: string): Promise<void> {
-    const { name, address, data } = node;
     const verb = token === undefined ? ["up", "--name", "demo"] : ["join", "-"];
-    const listen = [
-      "--listen",
-      `/ip4/${address}/tcp/${linkPort}`,
-      "--dns",
-      `${address}:${dnsPort}`,
-    ];
-    const own = ["--data", data, "--node-name", name, "--engine", "process"];
-    await this.shoal([...verb, "--detach", ...listen, ...own], token);
+    await this.shoal([...verb, "--detach", ...this.words(node)], token);
+  }
+
+  /** The words that make an agent this one. */
+  words({ name, address, data }: DemoNode): string[] {
+    const listen = ["--listen", `/ip4/${address}/tcp/${linkPort}`];
+    const dns = ["--dns", `${address}:${dnsPort}`];
+    return [...listen, ...dns, "--data", data, "--node-name", name, "--engine", "process"];
   }
 
   dnsOf({ address }: DemoNode): string {

@@ -144,15 +144,19 @@ async function enter(
   const { data, entry } = settings;
   const nodeName = nameOf(settings);
   const nowMs = realClock.wallMs();
-  const membership = await comeToMesh({ data, entry, identity, nodeName, readToken, nowMs });
   const known = storage.load("fact");
+  const founding = { data, entry, identity, nodeName, readToken, nowMs };
+  const membership = await comeToMesh({ ...founding, knowsMesh: known.size > 0 });
   const writes = membership.facts
     .map((value) => ({ table: "fact", key: hex(sha256(value)), value }) as const)
     .filter(({ key }) => !known.has(key));
-  const outcome = storage.commit(writes);
-  if (outcome.kind === "refused") throw new OperationError(outcome.problem);
-  writeKeepsake(data, membership.facts, membership.peers);
-  writeMembership(data, membership, identity.id);
+  // With nothing to say, a full disk is no reason not to start.
+  const outcome = writes.length === 0 ? undefined : storage.commit(writes);
+  if (outcome?.kind === "refused") throw new OperationError(outcome.problem);
+  if (membership.isNew) {
+    writeKeepsake(data, membership.facts, membership.peers);
+    writeMembership(data, membership, identity.id);
+  }
   return membership;
 }
 

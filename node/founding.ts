@@ -29,6 +29,8 @@ export type Membership = {
   readonly facts: readonly Uint8Array[];
   /** Where others were last. */
   readonly peers: readonly Peer[];
+  /** Whether it still has to be written down. */
+  readonly isNew: boolean;
 };
 
 export type Founding = {
@@ -38,6 +40,8 @@ export type Founding = {
   readonly nodeName: string;
   readonly readToken: () => Promise<string>;
   readonly nowMs: number;
+  /** Whether the database knows who is in the mesh. */
+  readonly knowsMesh: boolean;
 };
 
 /** An agent tries the invite's addresses in turn; each is given up after a few seconds. */
@@ -46,7 +50,9 @@ const joinMsMax = 30_000;
 /** Throws an OperationError when the node has no mesh and cannot get one. */
 export async function comeToMesh(founding: Founding): Promise<Membership> {
   const known = readMembership(founding.data);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    return founding.knowsMesh || known.facts.length > 0 ? known : await comeBack(founding, known);
+  }
   switch (founding.entry.kind) {
     case "found":
       return found(founding, founding.entry);
@@ -69,16 +75,32 @@ function found(founding: Founding, entry: Extract<Entry, { kind: "found" }>): Me
     timeMs: nowMs,
   });
   const secret = new Uint8Array(randomBytes(32));
-  return { mesh, name: entry.name, secret, facts, peers: [] };
+  return { mesh, name: entry.name, secret, facts, peers: [], isNew: true };
 }
 
-async function joinMesh({ identity, nodeName, readToken }: Founding): Promise<Membership> {
+async function joinMesh(
+  { identity, nodeName, readToken }: Founding,
+  expected?: MeshId,
+): Promise<Membership> {
   const token = parseInvite(await readToken());
   if ("code" in token) throw new OperationError(token);
+  if (expected !== undefined && token.mesh !== expected) {
+    throw new OperationError({ code: "mesh-mismatch", expected, found: token.mesh });
+  }
   const signal = AbortSignal.timeout(joinMsMax);
   const { facts } = await askAdmission({ token, subject: identity, name: nodeName, signal });
   const { mesh, name, secret, addresses } = token;
-  return { mesh, name, secret, facts, peers: addresses.flatMap(peerAt) };
+  return { mesh, name, secret, facts, peers: addresses.flatMap(peerAt), isNew: true };
+}
+
+/** Database and keepsake are lost: this node has its key, and does not know a single peer. */
+async function comeBack(founding: Founding, { mesh }: Membership): Promise<Membership> {
+  if (founding.entry.kind !== "join") {
+    const detail = "it is gone, and the database with it: ask for an invite, and `shoal join` here";
+    const file = join(founding.data, keepsakeFile);
+    throw new OperationError({ code: "file-unreadable", file, detail });
+  }
+  return await joinMesh(founding, mesh);
 }
 
 /** "/ip4/…/tcp/…/p2p/ID" as an address of ID. */
@@ -124,7 +146,7 @@ function readMembership(data: string): Membership | undefined {
   }
   const mesh = file.mesh as MeshId;
   const secret = new Uint8Array(Buffer.from(file.secret, "base64"));
-  return { mesh, name: String(file.name), secret, ...readKeepsake(data, mesh) };
+  return { mesh, name: String(file.name), secret, ...readKeepsake(data, mesh), isNew: false };
 }
 
 /** Nothing when it was lost too; then the database has to be whole. */
