@@ -1,8 +1,9 @@
 /**
- * Datagrams of the prober: layout, sealing and proof. All are of one size, so that an answer is never
- * larger than its question and nobody can be made to amplify.
+ * Datagrams of the prober: layout, sealing and proof. All are of one size, so that an answer is
+ * never larger than its question and nobody can be made to amplify.
  *
- *   version 1 | nonce 12 | sealed { kind 1 | from 32 | to 32 | sequence 6 | lag 4 | proof 16 } | tag 16
+ *   version 1 | nonce 12 | sealed { said | proof 16 } | tag 16
+ *   said: kind 1 | from 32 | to 32 | sequence 6 | lag 4
  *
  * Sealed with ChaCha20-Poly1305 (RFC 8439) under a key that HKDF (RFC 5869) derives from the mesh's
  * secret: to anyone else it is noise. The nonce is eight random bytes of this start of the sender
@@ -11,9 +12,9 @@
  *
  * From and to are the nodes' public keys. The seal shows only that the sender holds the mesh's
  * secret, which people and invites do as well. Who it is, the proof shows: an HMAC-SHA256 (RFC
- * 2104), cut to 16 bytes, over the nonce and what stands before it, under a key that only these two
- * nodes can make (trust/agreement.ts). It is looked at behind the seal, so that strangers cost
- * nothing but one failed opening.
+ * 2104), cut to 16 bytes, over the nonce and what is said, under a key that only these two nodes
+ * can make (trust/agreement.ts). It is looked at behind the seal, so that strangers cost nothing
+ * but one failed opening.
  */
 
 import {
