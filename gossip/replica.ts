@@ -20,6 +20,7 @@ import { openRevision, type Register, type Revision } from "../crdt/register.ts"
 import { isRecord, type Verify } from "../crdt/signed.ts";
 import type { MeshId, NodeId } from "../model/ids.ts";
 import type { Storage, Write } from "../ports.ts";
+import { openFact } from "../trust/facts.ts";
 import { TrustLog } from "../trust/log.ts";
 import { NodeDocuments, packDocument } from "./documents.ts";
 import { Registers } from "./registers.ts";
@@ -102,6 +103,12 @@ export class Replica {
     const parts = [this.documents.sum(), this.registers.sums(), this.trust.digest()];
     this.#digest ??= sha256(...parts);
     return this.#digest;
+  }
+
+  isFact(bytes: Uint8Array): boolean {
+    if (openFact(bytes, this.mesh, this.#verify) !== undefined) return true;
+    this.dropped++;
+    return false;
   }
 
   mergeFact(bytes: Uint8Array): "added" | "known" | "invalid" {

@@ -27,6 +27,7 @@ import { OwnDocument } from "./own-document.ts";
 import { Receipts } from "./receipts.ts";
 import { Replica, type Touched } from "./replica.ts";
 import { Retirement } from "./retirement.ts";
+import { type Prepared, prepare, type Submission } from "./submission.ts";
 
 export type { Touched } from "./replica.ts";
 
@@ -173,25 +174,23 @@ export class Store {
     return { key, generation, ...time, parents: heads(register) };
   }
 
-  /** Merged here, to be told to all. The caller acknowledges once it is on disk. */
-  submit(
-    write: { readonly revisions: readonly Uint8Array[]; readonly facts: readonly Uint8Array[] },
-    moment: Moment,
-  ): Submitted {
-    const revisions = write.revisions.map((bytes) => this.#replica.readRevision(bytes));
-    const problems = this.#guard.judge(revisions, moment);
-    if (problems.length > 0) return { kind: "refused", problems };
+  /** What has to be on disk before it is submitted; nothing has changed yet. */
+  prepare(write: Submission, moment: Moment): Prepared {
+    return prepare(write, this.#replica, this.#guard, moment);
+  }
+
+  /** Merged here, to be told to all. */
+  submit(write: Submission, moment: Moment): Submitted {
+    const prepared = this.prepare(write, moment);
+    if (prepared.kind === "refused") return prepared;
     const ids: string[] = [];
     for (const bytes of write.facts) {
-      if (this.#replica.mergeFact(bytes) === "invalid") {
-        const detail = "a fact's seal, or it belongs to another mesh";
-        return { kind: "refused", problems: [{ code: "signature-invalid", detail }] };
-      }
+      this.#replica.mergeFact(bytes);
       ids.push(Receipts.idOf(bytes));
       this.#outbox.addFact(bytes);
     }
     if (ids.length > 0) this.#replica.dropStrangers();
-    for (const revision of revisions as readonly Revision[]) {
+    for (const revision of prepared.revisions) {
       this.#replica.addRevision(revision);
       this.#observe(this.register(revision.key));
       this.#outbox.addRevision(revision.bytes);

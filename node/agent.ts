@@ -23,7 +23,7 @@ import type { ProbeVerdict } from "../ports.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import type { Config } from "./config.ts";
 import type { Desired, Statuses } from "./desired.ts";
-import type { Effect, Event, OperatorWrite, OwnFacts, Timer } from "./effects.ts";
+import type { Effect, Event, OwnFacts, Timer } from "./effects.ts";
 import { LocalTasks } from "./local-tasks.ts";
 import { readNode } from "./mesh-facts.ts";
 import { Neighbours } from "./neighbours.ts";
@@ -93,9 +93,9 @@ export class Agent {
       case "facts-learnt":
         return this.#learn(event.facts, event.dnsAddress);
       case "write-asked":
-        return this.#write(event.request, event.write, moment);
+        return this.#writes.take(event.request, event.write, () => this.#look(moment), moment);
       case "stored":
-        return this.#writes.stored(event.request, event.problem);
+        return this.#stored(event, moment);
       case "timer-fired":
         return this.#fire(event.timer, event.lateMs, moment);
     }
@@ -189,9 +189,9 @@ export class Agent {
     return this.#timers.soon("reconcile", this.#config.reconcileMs);
   }
 
-  #write(request: number, write: OperatorWrite, moment: Moment): Effect[] {
-    const effects = this.#writes.take(request, write, () => this.#look(moment), moment);
-    if (!effects.some(({ kind }) => kind === "store")) return effects;
+  #stored({ request, problem }: Event & { kind: "stored" }, moment: Moment): Effect[] {
+    const effects = this.#writes.stored(request, problem, moment);
+    if (effects.length === 0 || problem !== undefined) return effects;
     return [...effects, ...this.#timers.soon("flush", 0), ...this.#timers.soon("reconcile", 0)];
   }
 

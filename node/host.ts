@@ -3,8 +3,8 @@
  * effects. The only loop. Real and simulated ports look the same from here; the clock is one of
  * them, so this file waits for nothing by itself.
  *
- * Invariant: events are handled one at a time, in the order of arrival; an effect that causes an
- * event (a store's answer) queues it behind those already there.
+ * Invariant: events are handled one at a time, in the order of arrival; only the outcome of a store
+ * goes before those already there, so that nothing comes between a write and its outcome.
  */
 
 import type { EngineKind } from "../model/documents.ts";
@@ -175,13 +175,18 @@ export class Host {
     }
   }
 
-  /** What the disk refused is kept and tried again with the next commit. */
+  /**
+   * What the disk refused is kept and tried again with the next commit. An operator's write is not:
+   * it has been refused.
+   */
   #store(writes: readonly Write[], request: number | undefined): void {
-    for (const write of writes) this.#unstored.set(`${write.table} ${write.key}`, write);
-    const outcome = this.#ports.storage.commit([...this.#unstored.values()]);
+    const outcome = this.#ports.storage.commit([...this.#unstored.values(), ...writes]);
     if (outcome.kind === "stored") this.#unstored.clear();
+    else if (request === undefined) {
+      for (const write of writes) this.#unstored.set(`${write.table} ${write.key}`, write);
+    }
     const problem = outcome.kind === "refused" ? outcome.problem : undefined;
-    this.#queue.push({ kind: "stored", request, problem });
+    this.#queue.unshift({ kind: "stored", request, problem });
   }
 
   #setTimer(timer: Timer, delayMs: number): void {

@@ -1,6 +1,6 @@
 /**
- * Operators' writes: checked, merged, put on disk, and only then acknowledged. While the disk
- * takes nothing, neither does this node; what was merged before stays with the host to be stored.
+ * Operators' writes: checked, put on disk, and only then merged, told and acknowledged. One that
+ * the disk refused has changed nothing, here or anywhere.
  */
 
 import type { Store } from "../gossip/store.ts";
@@ -14,6 +14,8 @@ import { judgeWrite } from "./write-check.ts";
 export class OperatorWrites {
   readonly #mesh: MeshId;
   readonly #store: Store;
+  /** On their way to the disk, by request. */
+  readonly #pending = new Map<number, OperatorWrite>();
   #problem: Problem | undefined;
 
   constructor(mesh: MeshId, store: Store) {
@@ -33,16 +35,25 @@ export class OperatorWrites {
     if (this.#problem !== undefined) return [...refuse([this.#problem]), ...this.retry()];
     const problems = judgeWrite(write, look(), this.#store, this.#mesh);
     if (problems.length > 0) return refuse(problems);
-    const { revisions, facts } = write;
-    const outcome = this.#store.submit({ revisions: [...revisions], facts: [...facts] }, moment);
-    if (outcome.kind === "refused") return refuse(outcome.problems);
-    return [{ kind: "store", writes: this.#store.takeWrites(), request }];
+    const prepared = this.#store.prepare(write, moment);
+    if (prepared.kind === "refused") return refuse(prepared.problems);
+    this.#pending.set(request, write);
+    return [{ kind: "store", writes: prepared.rows, request }];
   }
 
-  stored(request: number | undefined, problem: Problem | undefined): Effect[] {
+  /** Comes before any other event: nothing was judged between a write and its outcome. */
+  stored(request: number | undefined, problem: Problem | undefined, moment: Moment): Effect[] {
     this.#problem = problem;
-    if (request === undefined) return [];
-    return [{ kind: "answer", request, problems: problem === undefined ? [] : [problem] }];
+    const write = request === undefined ? undefined : this.#pending.get(request);
+    if (request === undefined || write === undefined) return [];
+    this.#pending.delete(request);
+    const problems = problem === undefined ? this.#merge(write, moment) : [problem];
+    return [{ kind: "answer", request, problems }];
+  }
+
+  #merge(write: OperatorWrite, moment: Moment): readonly Problem[] {
+    const outcome = this.#store.submit(write, moment);
+    return outcome.kind === "refused" ? outcome.problems : [];
   }
 
   /** A disk that was full may have room again; the host still has what it refused. */

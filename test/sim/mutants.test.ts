@@ -39,8 +39,8 @@ const mutants: Readonly<Record<string, readonly Edit[]>> = {
   "a write is acknowledged before it is on disk": [
     [
       "node/operator-writes.ts",
-      'return [{ kind: "store", writes: this.#store.takeWrites(), request }];',
-      'return [...refuse([]), { kind: "store", writes: this.#store.takeWrites(), request }];',
+      'return [{ kind: "store", writes: prepared.rows, request }];',
+      'return [...refuse([]), { kind: "store", writes: prepared.rows, request }];',
     ],
   ],
   "an accusation is neither refuted nor withdrawn": [
