@@ -20,6 +20,7 @@ const needs: readonly Need[] = [
   { command: "curl", package: "curl" },
   { command: "busybox", package: "busybox-static" },
   { command: "vagrant", package: "vagrant" },
+  { command: "faketime", package: "faketime" },
 ];
 
 /** apt's output is worth reading only when it fails. Mirrors are slow on bad days: 10 minutes. */
