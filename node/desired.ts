@@ -30,12 +30,13 @@ import {
   type ServiceFacts,
 } from "./mesh-facts.ts";
 import {
+  type Aim,
+  aimOf,
   isLive,
   type PlacedTask,
   planRollout,
   type ReadyFor,
   type Rollout,
-  wantedRevision,
 } from "./rollout.ts";
 
 export type Statuses = ReadonlyMap<NodeId, { readonly status: MemberStatus }>;
@@ -49,10 +50,15 @@ export type Member = {
   readonly labels: Readonly<Record<string, string>>;
 };
 
-export type WantedService = ServiceFacts & {
+/** A service with its tasks, and what those are to become. */
+export type AimedService = ServiceFacts & {
+  readonly aim: Aim;
+  readonly tasks: readonly PlacedTask[];
+};
+
+export type WantedService = AimedService & {
   readonly slots: readonly ReplicaId[];
   readonly rollout: Rollout;
-  readonly tasks: readonly PlacedTask[];
 };
 
 export type Desired = {
@@ -77,14 +83,12 @@ export function computeDesired(
 ): Desired {
   const members = readMembers(store, statuses, self);
   const tasks = collectTasks(members);
-  const services = readServices(store);
-  const input = placementInput(services, members, tasks, nowMs);
-  const placement = place(input);
-  const byService = groupByService(tasks);
+  const services = takeAim(readServices(store), members, tasks);
+  const placement = place(placementInput(services, members, nowMs));
   const wanted = services.map((service): WantedService => {
     const slots = slotsOf(service, placement, members);
-    const own = byService.get(service.service) ?? [];
-    return { ...service, slots, tasks: own, rollout: planRollout(service, slots, own, readyForMs) };
+    const rollout = planRollout(service, service.aim, slots, service.tasks, readyForMs);
+    return { ...service, slots, rollout };
   });
   const complete = members.length === 1 || store.hasConverged();
   return { members, services: wanted, tasks, placement, complete };
@@ -118,25 +122,39 @@ function collectTasks(members: readonly Member[]): PlacedTask[] {
   });
 }
 
-export function placementInput(
+export function takeAim(
   services: readonly ServiceFacts[],
   members: readonly Member[],
   tasks: readonly PlacedTask[],
+): AimedService[] {
+  const present = members.filter(({ status }) => status !== "down").length;
+  const byService = groupByService(tasks);
+  return services.map((service): AimedService => {
+    const own = byService.get(service.service) ?? [];
+    const replicas = service.spec.mode === "global" ? present : service.replicas;
+    return { ...service, tasks: own, aim: aimOf(service, replicas, own) };
+  });
+}
+
+/** Everything about placing follows what is aimed at: after a rollback, the spec before. */
+export function placementInput(
+  services: readonly AimedService[],
+  members: readonly Member[],
   nowMs: number,
 ): PlacementInput {
   const majority = hasMajority(members);
   const wanted = services
-    .filter(({ spec }) => spec.isolation !== "majority" || majority)
-    .map(({ spec, revision, replicas, createdAtMs }): Wanted => {
+    .filter(({ aim }) => aim.spec.isolation !== "majority" || majority)
+    .map(({ aim: { spec, revision }, replicas, createdAtMs }): Wanted => {
       return { spec, revision, replicas, createdAtMs };
     });
   const staying = new Set(
-    services.filter(({ spec }) => spec.isolation === "stay").map(({ service }) => service),
+    services.filter(({ aim }) => aim.spec.isolation === "stay").map(({ service }) => service),
   );
   return {
-    nodes: members.map((member) => candidate(member, staying)),
+    nodes: members.map(candidate),
     wanted,
-    incumbents: findIncumbents(tasks, staying, services),
+    incumbents: findIncumbents(services, staying),
     refusals: members.flatMap(({ rows }) => rows.noFits).filter(({ untilMs }) => untilMs > nowMs),
     stay: staying,
   };
@@ -148,7 +166,7 @@ export function hasMajority(members: readonly Member[]): boolean {
   return alive * 2 > members.length;
 }
 
-function candidate(member: Member, _staying: ReadonlySet<ServiceId>): NodeCandidate {
+function candidate(member: Member): NodeCandidate {
   const { facts } = member.rows;
   return {
     node: member.node,
@@ -172,21 +190,16 @@ function candidate(member: Member, _staying: ReadonlySet<ServiceId>): NodeCandid
  * lets the older healthy task win.
  */
 function findIncumbents(
-  tasks: readonly PlacedTask[],
+  services: readonly AimedService[],
   staying: ReadonlySet<ServiceId>,
-  services: readonly ServiceFacts[],
 ): Incumbent[] {
-  const byService = groupByService(tasks);
-  const wanted = new Map(
-    services.map((service) => {
-      const own = byService.get(service.service) ?? [];
-      return [service.service, wantedRevision(service, service.replicas, own)];
-    }),
-  );
-  const isRight = (task: PlacedTask) => Number(task.revision === wanted.get(task.service));
-  const holders = tasks.filter(
-    (task) => (task.alive || staying.has(task.service)) && holds(task, wanted.get(task.service)),
-  );
+  const aims = new Map(services.map(({ service, aim }) => [service, aim.revision]));
+  const isRight = (task: PlacedTask) => Number(task.revision === aims.get(task.service));
+  const holders = services
+    .flatMap(({ tasks }) => tasks)
+    .filter(
+      (task) => (task.alive || staying.has(task.service)) && holds(task, aims.get(task.service)),
+    );
   holders.sort(
     (left, right) =>
       Number(right.ready) - Number(left.ready) ||
@@ -219,11 +232,11 @@ function groupByService(tasks: readonly PlacedTask[]): Map<ServiceId, PlacedTask
 
 /** The replicas that should exist, in rollout order. */
 function slotsOf(
-  service: ServiceFacts,
+  service: AimedService,
   placement: Placement,
   members: readonly Member[],
 ): ReplicaId[] {
-  if (service.spec.mode === "global") {
+  if (service.aim.spec.mode === "global") {
     return members
       .map(({ node }) => replicaId(service.service, node))
       .filter((replica) => placement.assignments.has(replica));

@@ -47,7 +47,7 @@ export class ElsewhereWatch {
     if (own === undefined) return { kind: "surplus" };
     if (service === undefined) return { kind: desired.complete ? "removed" : "unplaced" };
     if (!service.slots.includes(replica)) return { kind: "surplus" };
-    if (service.spec.isolation === "majority" && !hasMajority(desired.members)) {
+    if (service.rollout.spec.isolation === "majority" && !hasMajority(desired.members)) {
       return { kind: "surplus" };
     }
     if (desired.placement.assignments.has(replica)) {

@@ -7,7 +7,7 @@ import type { SpecDocument } from "../model/documents.ts";
 import { compareIds, type NodeId, type ServiceId, splitReplicaId } from "../model/ids.ts";
 import { keyOf } from "../model/parse.ts";
 import type { Difference, Plan, PlanStep } from "../model/plan.ts";
-import { type Desired, type Place, placementInput } from "./desired.ts";
+import { type Desired, type Place, placementInput, takeAim } from "./desired.ts";
 import { revisionOf, type ServiceFacts } from "./mesh-facts.ts";
 
 export function planWrite(
@@ -19,8 +19,8 @@ export function planWrite(
 ): Plan {
   const before = new Map(desired.services.map((service) => [service.service, service]));
   const after = applyDocuments(documents, removals, before, nowMs);
-  const input = placementInput(after, desired.members, desired.tasks, nowMs);
-  const placement = place(input);
+  const services = takeAim(after, desired.members, desired.tasks);
+  const placement = place(placementInput(services, desired.members, nowMs));
   const names = new Map(desired.members.map(({ node, rows }) => [node, rows.facts?.name ?? node]));
   const steps = documents.map((document): PlanStep => {
     const key = keyOf(document);

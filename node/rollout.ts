@@ -28,55 +28,49 @@ export type Rollout = {
   readonly status: UpdateStatus;
 };
 
+/** What replicas are to become, known before anything is placed. */
+export type Aim = Pick<Rollout, "spec" | "revision"> & {
+  /** It is the spec before the operator's, because too much of that failed. */
+  readonly isBack: boolean;
+  readonly failed: number;
+  readonly tooMany: boolean;
+};
+
+/** `replicas`: of a global service, as many as there are nodes. */
+export function aimOf(service: ServiceFacts, replicas: number, tasks: readonly PlacedTask[]): Aim {
+  const { spec, revision } = service;
+  const previous = previousSpec(service);
+  const failed = previous === undefined ? 0 : countFailed(service, tasks);
+  const tooMany = failed > spec.update.maxFailureRatio * Math.max(1, replicas);
+  if (previous === undefined || !tooMany || spec.update.failureAction !== "rollback") {
+    return { spec, revision, isBack: false, failed, tooMany };
+  }
+  return { spec: previous, revision: revisionOf(previous), isBack: true, failed, tooMany };
+}
+
 export function planRollout(
   service: ServiceFacts,
+  { spec, revision, isBack, failed, tooMany }: Aim,
   slots: readonly ReplicaId[],
   tasks: readonly PlacedTask[],
   readyForMs: ReadyFor,
 ): Rollout {
-  const { previous, failed, tooMany } = judge(service, slots.length, tasks);
-  if (turnsBack(service, tooMany) && previous !== undefined) {
-    const revision = revisionOf(previous);
-    const gate = openGate(slots, tasks, revision, service.spec.rollback, readyForMs);
-    const done = gate.waiting === 0;
-    const message = `${failed} of ${slots.length} replicas failed on ${short(service.revision)}`;
-    const status = { state: done ? "rolled-back" : "rolling-back", message } as const;
-    return { spec: previous, revision, mayReplace: gate.mayReplace, status };
+  const { update, rollback } = service.spec;
+  const gate = openGate(slots, tasks, revision, isBack ? rollback : update, readyForMs);
+  const { mayReplace, waiting } = gate;
+  const failure = `${failed} of ${slots.length} replicas failed on ${short(service.revision)}`;
+  if (isBack) {
+    const state = waiting === 0 ? "rolled-back" : "rolling-back";
+    return { spec, revision, mayReplace, status: { state, message: failure } };
   }
-  const gate = openGate(slots, tasks, service.revision, service.spec.update, readyForMs);
-  const standsStill = tooMany && service.spec.update.failureAction === "pause";
-  const spec = { spec: service.spec, revision: service.revision };
-  if (gate.waiting > 0 && (standsStill || service.paused)) {
-    const message = standsStill
-      ? `${failed} of ${slots.length} replicas failed on ${short(service.revision)}`
-      : "paused by an operator";
-    return { ...spec, mayReplace: new Set(), status: { state: "paused", message } };
+  const standsStill = tooMany && update.failureAction === "pause";
+  if (waiting > 0 && (standsStill || service.paused)) {
+    const message = standsStill ? failure : "paused by an operator";
+    return { spec, revision, mayReplace: new Set(), status: { state: "paused", message } };
   }
-  const state = gate.waiting > 0 ? "updating" : "completed";
-  const message = gate.waiting > 0 ? `${slots.length - gate.waiting} of ${slots.length} done` : "";
-  return { ...spec, mayReplace: gate.mayReplace, status: { state, message } };
-}
-
-/** The revision that replicas are to become, known before anything is placed. */
-export function wantedRevision(
-  service: ServiceFacts,
-  replicas: number,
-  tasks: readonly PlacedTask[],
-): RevisionId {
-  const { previous, tooMany } = judge(service, replicas, tasks);
-  const isBack = turnsBack(service, tooMany) && previous !== undefined;
-  return isBack ? revisionOf(previous) : service.revision;
-}
-
-function judge(service: ServiceFacts, replicas: number, tasks: readonly PlacedTask[]) {
-  const previous = previousSpec(service);
-  const failed = previous === undefined ? 0 : countFailed(service, tasks);
-  const tooMany = failed > service.spec.update.maxFailureRatio * Math.max(1, replicas);
-  return { previous, failed, tooMany };
-}
-
-function turnsBack({ spec }: ServiceFacts, tooMany: boolean): boolean {
-  return tooMany && spec.update.failureAction === "rollback";
+  const state = waiting > 0 ? "updating" : "completed";
+  const message = waiting > 0 ? `${slots.length - waiting} of ${slots.length} done` : "";
+  return { spec, revision, mayReplace, status: { state, message } };
 }
 
 /** The nearest older revision, along the parents, that runs other tasks than the current one. */

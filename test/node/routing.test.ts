@@ -3,10 +3,11 @@ import { test } from "node:test";
 import type { NodeId, ServiceId } from "../../model/ids.ts";
 import type { ServiceSpec } from "../../model/spec.ts";
 import type { Desired, Member } from "../../node/desired.ts";
-import { hasMajority, placementInput } from "../../node/desired.ts";
-import { planRollout } from "../../node/rollout.ts";
+import { hasMajority, placementInput, takeAim } from "../../node/desired.ts";
+import { revisionOf } from "../../node/mesh-facts.ts";
+import { aimOf, planRollout } from "../../node/rollout.ts";
 import { claimPorts, deriveRouting } from "../../node/routing.ts";
-import { history, list, nowMs, placed, spec } from "./facts.ts";
+import { history, list, nowMs, placed, spec, updates } from "./facts.ts";
 
 // n1 asks; n2 is suspect, n3 is down.
 const members = [member("n1", "alive"), member("n2", "suspect"), member("n3", "down")];
@@ -71,11 +72,23 @@ for (const [name, tasks, best] of holders) {
       revision: task.revision === "a" ? facts.revision : task.revision,
       createdAtMs: nowMs - 30_000 + index,
     }));
-    const { incumbents } = placementInput([facts], members, rows, nowMs);
+    const { incumbents } = placementInput(takeAim([facts], members, rows), members, nowMs);
     const [first] = [...incumbents].sort((left, right) => left.rank - right.rank);
     assert.equal(first?.node, best);
   });
 }
+
+test("after a rollback it is the spec before that is placed, with its own refusals", () => {
+  const back = updates({ failureAction: "rollback" });
+  const old = spec("old", { isolation: "stay" });
+  const facts = history([old, spec("new", back)], 1);
+  const failed = { ...placed("n1 1@x failed", nowMs - 20_000), revision: facts.revision };
+  const services = takeAim([facts], members, [failed]);
+  const input = placementInput(services, members, nowMs);
+  assert.equal(input.wanted[0]?.revision, revisionOf(old));
+  assert.equal(input.wanted[0]?.spec.isolation, "stay");
+  assert.deepEqual([...(input.stay ?? [])], [facts.service]);
+});
 
 test("more than half of the members is a majority, and half is not", () => {
   const of = (text: string) => text.split(" ").map((status) => member(status, status));
@@ -99,8 +112,9 @@ function member(name: string, status: string): Member {
 function desired(task: string): Desired {
   const facts = history([spec("a")], 1);
   const tasks = list(task, placed);
-  const rollout = planRollout(facts, [], tasks, () => 0);
+  const aim = aimOf(facts, 1, tasks);
+  const rollout = planRollout(facts, aim, [], tasks, () => 0);
   const placement = { assignments: new Map(), unplaced: new Map() };
-  const services = [{ ...facts, slots: [], rollout, tasks }];
+  const services = [{ ...facts, aim, slots: [], rollout, tasks }];
   return { members, services, tasks, placement, complete: true };
 }
