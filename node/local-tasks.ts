@@ -7,11 +7,12 @@
  */
 
 import type { EngineKind, TaskFacts } from "../model/documents.ts";
-import type { ReplicaId, TaskId } from "../model/ids.ts";
+import type { TaskId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
 import { explain, type Problem } from "../model/problem.ts";
 import type { EngineReport, ObservedTask } from "../ports.ts";
 import type { Config } from "./config.ts";
+import { Failures } from "./failures.ts";
 import { isLive } from "./rollout.ts";
 
 export type LocalTask = {
@@ -41,12 +42,12 @@ export class LocalTasks {
   readonly #reported = new Set<EngineKind>();
   readonly #unavailableSince = new Map<EngineKind, number>();
   readonly #problems = new Map<EngineKind, Problem>();
-  /** Failures in a row by replica, and when the last one was. */
-  readonly #failures = new Map<ReplicaId, { count: number; lastMs: number }>();
+  readonly failures: Failures;
   #openedMs = never;
 
   constructor(config: Config) {
     this.#config = config;
+    this.failures = new Failures(config);
   }
 
   /** Own rows as they were on disk: the order in which things ended is lost, nothing else. */
@@ -66,9 +67,7 @@ export class LocalTasks {
         seen: true,
         problem: undefined,
       });
-      const known = this.#failures.get(facts.replica)?.count ?? 0;
-      const count = Math.max(known, facts.failures + (facts.state === "failed" ? 1 : 0));
-      if (count > 0) this.#failures.set(facts.replica, { count, lastMs: nowMs });
+      this.failures.restore(facts, facts.failures + (facts.state === "failed" ? 1 : 0), nowMs);
     }
   }
 
@@ -127,21 +126,6 @@ export class LocalTasks {
 
   forget(task: TaskId): void {
     this.#tasks.delete(task);
-  }
-
-  failuresOf(replica: ReplicaId): number {
-    return this.#failures.get(replica)?.count ?? 0;
-  }
-
-  /** When the replica may be tried again; in the past when it may be now. */
-  retryAtMs(replica: ReplicaId, delayMs: number): number {
-    const failure = this.#failures.get(replica);
-    if (failure === undefined) return never;
-    return failure.lastMs + backoff(failure.count, delayMs, this.#config);
-  }
-
-  forgive(replica: ReplicaId): void {
-    this.#failures.delete(replica);
   }
 
   observe(report: EngineReport, moment: Moment): void {
@@ -221,12 +205,7 @@ export class LocalTasks {
       ...(exitCode === undefined ? {} : { exitCode }),
       ...(reason === undefined ? {} : { reason }),
     });
-    if (!wanted) this.#count(facts.replica, ranMs, moment);
-  }
-
-  #count(replica: ReplicaId, ranMs: number, moment: Moment): void {
-    const before = ranMs >= this.#config.forgivenMs ? 0 : this.failuresOf(replica);
-    this.#failures.set(replica, { count: before + 1, lastMs: moment.monotonicMs });
+    if (!wanted) this.failures.note(facts, ranMs, moment.monotonicMs);
   }
 
   #change(task: LocalTask, moment: Moment, change: Partial<TaskFacts>): void {
@@ -235,13 +214,6 @@ export class LocalTasks {
     const moved = next.state !== before.state || next.ready !== before.ready;
     task.facts = moved ? { ...next, changedAtMs: moment.wallMs } : next;
   }
-}
-
-/** One quick try, then doubling from the spec's own delay. */
-export function backoff(failures: number, delayMs: number, config: Config): number {
-  if (failures <= 1) return config.retryMinMs;
-  const base = Math.max(delayMs, config.retryMinMs);
-  return Math.min(base * 2 ** Math.min(failures - 2, 16), config.retryMaxMs);
 }
 
 function reasonOf(observed: ObservedTask | undefined): string {

@@ -137,7 +137,7 @@ export class Worklist {
       revision,
       mayReplace: mayReplace.has(replica),
       sinceMs,
-      retryAtMs: tasks.retryAtMs(replica, spec.restart.delayMs),
+      retryAtMs: tasks.failures.retryAtMs({ replica, revision }, spec.restart.delayMs),
       finished: isFinished(replica, service, tasks),
       engineOpen: tasks.isOpen(engine),
     };
@@ -170,7 +170,7 @@ export class Worklist {
       health: "none",
       createdAtMs: moment.wallMs,
       changedAtMs: moment.wallMs,
-      failures: tasks.failuresOf(replica),
+      failures: tasks.failures.count(assignment),
     };
     tasks.begin(facts);
     const task = tasks.get(facts.task) as LocalTask;
@@ -226,7 +226,7 @@ export class Worklist {
   #forgive(tasks: LocalTasks, nowMs: number): void {
     for (const { facts, readySinceMs } of tasks.all()) {
       const ranMs = readySinceMs === undefined ? 0 : nowMs - readySinceMs;
-      if (ranMs >= this.#config.forgivenMs) tasks.forgive(facts.replica);
+      if (ranMs >= this.#config.forgivenMs) tasks.failures.forgive(facts);
     }
   }
 
@@ -295,5 +295,6 @@ function isFinished(replica: ReplicaId, service: WantedService, tasks: LocalTask
   if (ended.length === 0) return false;
   if (condition === "none") return true;
   if (condition === "on-failure" && ended.some(({ state }) => state === "complete")) return true;
-  return maxAttempts > 0 && tasks.failuresOf(replica) > maxAttempts;
+  const { revision } = service.rollout;
+  return maxAttempts > 0 && tasks.failures.count({ replica, revision }) > maxAttempts;
 }
