@@ -32,6 +32,8 @@ export class Operators {
   /** What they think is deployed: the last wish of each, whether or not it was accepted. */
   readonly wishes = new Map<ServiceId, Wish>();
   readonly written: Written[] = [];
+  /** Whom others joined at: perhaps nobody else has heard of the admission yet. */
+  readonly #sponsors = new Set<SimHost>();
   #services = 0;
   #person: Signer;
 
@@ -112,6 +114,7 @@ export class Operators {
         if (problems.length > 0) return;
         const joiner = this.#mesh.addHost(number, [...host.agent.store.trust.entries().values()]);
         this.#mesh.trace.say(joiner.name, `joins at ${at.name}`);
+        this.#sponsors.add(at);
         joiner.powerOn();
       });
     });
@@ -120,7 +123,7 @@ export class Operators {
   /** A machine that is off is removed; should it be on again by then, its plug is pulled. */
   expel(gone: SimHost): void {
     const at = this.#peer();
-    if (at === undefined || gone.running() !== undefined) return;
+    if (at === undefined || gone.running() !== undefined || this.#sponsors.has(gone)) return;
     const fact = this.#mesh.expulsion(gone);
     at.ask((host) => {
       host.write({ revisions: [], facts: [fact] }, (problems) => {
