@@ -70,6 +70,7 @@ export class Checks {
     if (agent === undefined) return;
     for (const facts of agent.ownTasks()) {
       const isLeaving = facts.state === "draining" || facts.state === "stopping";
+      if (!isLeaving) this.#stay(facts);
       if (!isLeaving || this.#leaving.has(facts.task)) continue;
       this.#leaving.add(facts.task);
       const record = this.#ledger.get(facts.task);
@@ -78,6 +79,11 @@ export class Checks {
       this.#ledger.leave(facts.task);
       if (ready) this.#judgeLeaving(host, agent, facts, record);
     }
+  }
+
+  /** An agent that died before its disk knew that a task leaves has it stay after all. */
+  #stay({ task, state }: TaskFacts): void {
+    if (state === "running" && this.#leaving.delete(task)) this.#ledger.stay(task);
   }
 
   #judgeLeaving(host: SimHost, agent: Agent, facts: TaskFacts, record: TaskRecord): void {

@@ -72,6 +72,11 @@ export class Ledger {
     record.leaving = true;
   }
 
+  stay(task: TaskId): void {
+    const record = this.#tasks.get(task);
+    if (record !== undefined) record.leaving = false;
+  }
+
   /** Its agent dies now: nothing on it is in service until it is back. */
   loseHost(host: SimHost): void {
     for (const record of this.#tasks.values()) if (record.host === host) this.#touch(record);
