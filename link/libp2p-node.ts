@@ -5,7 +5,6 @@
  */
 
 import type { ConnectionGater, Libp2p } from "@libp2p/interface";
-import { ping } from "@libp2p/ping";
 import { createLibp2p, type ServiceFactoryMap } from "libp2p";
 import type { Identity } from "../trust/identity.ts";
 import type { Admission } from "./admission.ts";
@@ -29,8 +28,6 @@ export type NodeOptions = {
 
 /** A person's terminals and scripts at one time; a node needs two at the most. */
 const connectionsPerKeyMax = 64;
-/** Only keeps idle connections from TCP's two minutes, and measures round trips. */
-const pingIntervalMs = 15_000;
 
 export async function createNode(options: NodeOptions): Promise<Node> {
   let insides: Insides | undefined;
@@ -38,7 +35,8 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     ...secureTransport(options.identity, options.secret),
     addresses: { listen: [...options.listen] },
     connectionGater: gate(options, () => libp2p),
-    connectionMonitor: { pingInterval: pingIntervalMs, abortConnectionOnPingFailure: false },
+    // Its pings open a stream each, a tenth of an idle agent's work; yamux's own keep TCP alive.
+    connectionMonitor: { enabled: false },
     connectionManager: {
       maxConnections: 2 * options.nodesMax + 64,
       // A whole mesh may come back at once, from behind one address.
@@ -48,7 +46,6 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       reconnectRetries: 0,
     },
     services: {
-      ping: ping(),
       insides: (components: Insides) => {
         insides = components;
         return {};

@@ -41,9 +41,9 @@ export type ProbeTimes = {
   readonly stallMs: number;
 };
 
-/** A death is seen after 400 to 980 ms, after a reset within 200 ms. */
+/** A death is seen after 400 to 1,080 ms, after a reset within 200 ms. */
 export const probeTimes: ProbeTimes = {
-  intervalMs: 400,
+  intervalMs: 500,
   jitter: 0.2,
   timeoutMinMs: 200,
   timeoutMaxMs: 1_000,
