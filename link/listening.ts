@@ -32,8 +32,8 @@ function readWish(text: string): Bound {
   const address = parseAddress(text)?.address;
   const [, kind, host, , port] = address?.split("/") ?? [];
   if (host === undefined || (kind !== "ip4" && kind !== "ip6")) {
-    const detail = "to listen on";
-    throw new OperationError({ code: "address-invalid", address: text, detail });
+    const detail = `${text} is no address to listen on: it looks like /ip4/0.0.0.0/tcp/7946`;
+    throw new OperationError({ code: "argument-invalid", argument: "--listen", detail });
   }
   return { host, port: Number(port) };
 }
@@ -44,5 +44,12 @@ function whyNot(error: unknown, wishes: readonly Bound[], node: string): Problem
   if (detail.includes("EADDRINUSE")) {
     return { code: "port-in-use", port, protocol: "tcp", node, detail: "EADDRINUSE" };
   }
-  return { code: "argument-invalid", argument: "--listen", detail };
+  const [, host = ""] = /EADDRNOTAVAIL.* (\S+):\d+$/m.exec(detail) ?? [];
+  if (host !== "") {
+    const absent = `this host has no address ${host}`;
+    return { code: "argument-invalid", argument: "--listen", detail: absent };
+  }
+  // The library's first line is advice on its own settings; stacks follow each reason.
+  const reason = detail.split("\n").find((line) => /\bE[A-Z]{4,}\b/.test(line)) ?? detail;
+  return { code: "argument-invalid", argument: "--listen", detail: reason.trim() };
 }

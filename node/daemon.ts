@@ -93,6 +93,8 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   const membership = await enter(options, storage, identity);
   const guests = new Guests();
   const link = open.add(await openLinkOf(settings, membership, identity, guests, log));
+  // Not sooner: where nothing can be listened on, no mesh is begun.
+  keep(membership, data, storage, identity);
   const bind = { address: hostOf(settings), port: portOf(link) };
   const probing = { secret: membership.secret, identity, bind, log };
   const probes = open.add(await openMeshProbes({ ...probing, link, clock: realClock }));
@@ -135,7 +137,7 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   return { ended: end.ended, close: () => open.close() };
 }
 
-/** Founds, joins or resumes, and has the facts in the database before anything reads them there. */
+/** Founds, joins or resumes. */
 async function enter(
   { settings, readToken }: DaemonOptions,
   storage: Storage,
@@ -144,9 +146,13 @@ async function enter(
   const { data, entry } = settings;
   const nodeName = nameOf(settings);
   const nowMs = realClock.wallMs();
+  const knowsMesh = storage.load("fact").size > 0;
+  return await comeToMesh({ data, entry, identity, nodeName, readToken, nowMs, knowsMesh });
+}
+
+/** The facts are in the database before anything reads them there. */
+function keep(membership: Membership, data: string, storage: Storage, identity: Identity): void {
   const known = storage.load("fact");
-  const founding = { data, entry, identity, nodeName, readToken, nowMs };
-  const membership = await comeToMesh({ ...founding, knowsMesh: known.size > 0 });
   const writes = membership.facts
     .map((value) => ({ table: "fact", key: hex(sha256(value)), value }) as const)
     .filter(({ key }) => !known.has(key));
@@ -157,7 +163,6 @@ async function enter(
     writeKeepsake(data, membership.facts, membership.peers);
     writeMembership(data, membership, identity.id);
   }
-  return membership;
 }
 
 /** Who may connect without being a node: known once the agent is there. */

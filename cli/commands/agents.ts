@@ -10,12 +10,20 @@ import type { AgentStart } from "../world.ts";
 import { addressesOf, remember } from "./people.ts";
 
 const listenDefault = "/ip4/0.0.0.0/tcp/7946";
+/** What a first `up` cannot listen on must not leave a mesh behind. */
+const listenAddress = /^\/ip[46]\/[0-9a-f.:]+\/tcp\/\d{1,5}$/i;
 
 function* up(input: Input): Work<ExitCode> {
   const start = yield* prepare(input);
   const known = yield* ask(({ agent }) => agent.read(start.data));
-  if (known !== undefined) return yield* run(input, start);
-  const name = input.options.text("name") ?? "mesh";
+  const wanted = input.options.text("name");
+  if (known !== undefined) {
+    if (wanted !== undefined && wanted !== known.name) {
+      yield* note(`--name ${wanted} is left out: ${start.data} belongs to mesh ${known.name}`);
+    }
+    return yield* run(input, start);
+  }
+  const name = wanted ?? "mesh";
   const key = yield* ask((world) => world.key());
   const genesis = ["--genesis-name", name, "--admin", key.id];
   return yield* run(input, { ...start, args: [...start.args, ...genesis] });
@@ -44,8 +52,15 @@ function* prepare({ options }: Input): Work<AgentStart> {
   const socket = options.text("socket") ?? posix.join(data, "shoal.sock");
   const args = ["--data", data, "--socket", socket];
   const listen = options.list("listen");
-  for (const address of listen.length > 0 ? listen : [listenDefault])
+  for (const address of listen.length > 0 ? listen : [listenDefault]) {
+    if (!listenAddress.test(address)) {
+      throw slip(
+        "--listen",
+        `${address} is no address to listen on: it looks like ${listenDefault}`,
+      );
+    }
     args.push("--listen", address);
+  }
   const name = options.text("node-name");
   if (name !== undefined) args.push("--name", name);
   for (const label of options.list("label")) args.push("--label", label);

@@ -1,6 +1,8 @@
 /** What a person can get wrong at the command line of a mesh, and that nothing comes of it. */
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { problemCodes } from "../../model/problem.ts";
 import { formMesh, newAgents } from "./agents.ts";
@@ -106,6 +108,12 @@ const slips: [line: string, code: number, said: RegExp][] = [
   ["node update nobody --availability drain", 1, /no node called nobody: see `shoal node ls`/],
   ["node update node1 --availability maybe", 2, /--availability: expected active, pause, drain/],
   ["node rm node1 --yes", 2, /node1: is alive: run `shoal leave` there/],
+  ["node rm node1 --yes --force", 2, /node1: is the only peer: `shoal leave` there ends the mesh/],
+  ["up --data x --listen 10.0.0.1:7946", 2, /is no address to listen on: it looks like \/ip4/],
+  ["up --data x --dns nowhere", 2, /--dns: nowhere is no ADDRESS:PORT/],
+  ["up --data x --engine podman", 2, /--engine: podman is neither docker nor process/],
+  [`up --data x --listen /ip4/192.0.2.1/tcp/1 --dns 127.0.0.1:1`, 2, /has no address 192.0.2.1$/m],
+  ["join shoal2-xyz", 1, /this is not an invite: it does not begin with shoal1-/],
   ["logs nothing", 1, /no service called nothing/],
   ["exec web.1 sh", 1, /no task called web.1: see `shoal ps`/],
   ["invite --role king", 2, /--role: expected peer, runner, operator, viewer, admin/],
@@ -128,6 +136,10 @@ for (const [line, code, said] of slips) {
     assert.doesNotMatch(done.err, /\n {4}at |undefined|\[object/);
   });
 }
+
+test("an agent that could not start has begun no mesh", () => {
+  assert.equal(existsSync(join(agents.directory, "x", "mesh.json")), false);
+});
 
 test("with --format json the same is an object with a code that the manual has", async () => {
   const { code, problems } = await admin.problems(["service", "scale", "web=3"]);

@@ -216,8 +216,8 @@ test("a stream of a protocol that the peer does not have is a problem, not a han
 const unlistenable: [name: string, listen: (taken: string) => string, code: string][] = [
   ["a port in use", (taken) => taken, "port-in-use"],
   ["an address of another host", () => "/ip4/240.0.0.1/tcp/0", "argument-invalid"],
-  ["no multiaddr", () => "0.0.0.0:7946", "address-invalid"],
-  ["a name", () => "/dns4/node.example/tcp/7946", "address-invalid"],
+  ["no multiaddr", () => "0.0.0.0:7946", "argument-invalid"],
+  ["a name", () => "/dns4/node.example/tcp/7946", "argument-invalid"],
 ];
 
 for (const [name, listen, code] of unlistenable) {
