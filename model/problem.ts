@@ -113,7 +113,10 @@ const sentences: Sentences = {
   "revision-unknown": (p) =>
     `${p.service} has no revision ${p.revision}: see \`shoal service history ${p.service}\``,
   "route-unknown": (p) => `the API has no ${p.method} ${p.path}`,
-  "context-unknown": (p) => `there is no context called ${p.context}: see \`shoal context ls\``,
+  "context-unknown": (p) =>
+    p.context === ""
+      ? "no mesh is known here: begin one with `shoal up`, or `shoal context add NAME TOKEN`"
+      : `there is no context called ${p.context}: see \`shoal context ls\``,
   "no-eligible-node": (p) => {
     const counts = Object.entries(p.rejections).map(([filter, n]) => `${filter} ruled out ${n}`);
     return `no node can run ${p.service}: ${counts.join(", ") || "the mesh has no nodes"}`;

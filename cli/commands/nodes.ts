@@ -99,6 +99,9 @@ function* remove(input: Input): Work<ExitCode> {
   if (node.status === "alive" && !input.options.flag("force")) {
     throw slip(name, "is alive: run `shoal leave` there, stop it, or use --force");
   }
+  if (!view.nodes.some((other) => other.node !== node.node && other.role === "peer")) {
+    throw slip(name, "is the only peer: `shoal leave` there ends the mesh");
+  }
   const question = `remove node ${name} (${node.node})? It must be invited again to come back.`;
   if (!(yield* confirmed(input, question))) return 1;
   const key = yield* ask((world) => world.key());
