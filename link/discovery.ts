@@ -16,8 +16,12 @@ import { isLoopback } from "./addresses.ts";
 import type { Admission } from "./admission.ts";
 import type { Insides } from "./libp2p-node.ts";
 
-/** Between two questions to the LAN, ms. The first comes at once. */
-const intervalMs = 10_000;
+/**
+ * Between two questions to the LAN, ms. The first comes at once, and whoever has a new address dials
+ * by itself; each question is answered by everyone, so ten hosts asking every ten seconds would be a
+ * fifth of an idle agent's work.
+ */
+const intervalMs = 60_000;
 /** One answer of a LAN neighbour names at most so many. */
 const addressesMax = 16;
 
