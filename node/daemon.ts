@@ -3,7 +3,6 @@
  * knows them all. Begin reading at `openDaemon`.
  */
 
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "../api/backend.ts";
 import { Handler } from "../api/handler.ts";
@@ -28,7 +27,7 @@ import { Agent } from "./agent.ts";
 import { countReceipts, joinSessions, makeBackend, stored } from "./backend.ts";
 import { defaults } from "./config.ts";
 import { flatten } from "./counters.ts";
-import { loadNodeKey } from "./data-directory.ts";
+import { dropDirectory, loadNodeKey } from "./data-directory.ts";
 import { comeToMesh, type Membership, writeKeepsake, writeMembership } from "./founding.ts";
 import { withHints } from "./hints.ts";
 import { Host } from "./host.ts";
@@ -121,7 +120,7 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   );
   const end = awaitEnd(running, async () => {
     await open.close();
-    await rm(data, { recursive: true, force: true });
+    dropDirectory(data);
   });
   if (agent.store.trust.view().revoked.has(identity.id)) {
     // Removed while it was away: what it still runs is stopped, and that is all.

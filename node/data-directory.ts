@@ -10,8 +10,10 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -38,6 +40,16 @@ export function openDirectory(path: string): void {
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
   } catch (error) {
     throw new OperationError(directoryProblem(path, error), { cause: error });
+  }
+}
+
+/** Everything in it goes. It stays itself, empty, where it is a mount. */
+export function dropDirectory(path: string): void {
+  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
+  try {
+    rmdirSync(path);
+  } catch {
+    // A mount, or in a directory that is not ours.
   }
 }
 
