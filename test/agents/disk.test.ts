@@ -1,7 +1,7 @@
 /** An agent whose disk is full, or cannot be written: what it says, and what goes on meanwhile. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { DemoNode } from "../../cli/demo-mesh.ts";
@@ -142,6 +142,15 @@ describe("the disk of one agent", needsRoot, () => {
     assert.match(said.err, /^cannot write to .*node2: .*(EROFS|read-only)/);
     remount(second.data, "rw");
     await admin.shoal(args);
+    await untilWhole(agents, [first, second]);
+  });
+
+  test("leaving empties it, and the agent ends well although a mount cannot be removed", async () => {
+    await admin.shoal(["leave", "--yes", "--data", second.data]);
+    await until(() => agents.pidsOf(second).length === 0, 10_000, "its end");
+    assert.deepEqual(readdirSync(second.data), []);
+    await untilWhole(agents, [first]);
+    await agents.start(second, await admin.shoal(["invite"], { via: first }));
     await untilWhole(agents, [first, second]);
   });
 });
