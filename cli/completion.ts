@@ -10,7 +10,8 @@ export type Tree = {
   readonly groups: readonly CommandGroup[];
 };
 
-const globals = ["--context", "--peer", "--format", "--help"];
+const everywhere = ["--format", "--help"];
+const reaching = ["--context", "--peer"];
 
 export function completionCommand(tree: () => Tree): Command {
   return {
@@ -18,6 +19,7 @@ export function completionCommand(tree: () => Tree): Command {
     usage: "SHELL",
     summary: "Print a completion script for bash, zsh or fish",
     options: [],
+    isLocal: true,
     examples: [
       "shoal completion bash > /etc/bash_completion.d/shoal",
       "shoal completion fish > ~/.config/fish/completions/shoal.fish",
@@ -54,9 +56,9 @@ export function pathsOf({ commands, groups }: Tree): Map<string, readonly string
   return paths;
 }
 
-function optionsOf({ options }: Command): string[] {
+function optionsOf({ options, isLocal }: Command): string[] {
   const long = options.flatMap(([flags]) => /--[a-z-]+/.exec(flags)?.[0] ?? []);
-  return [...long, ...globals];
+  return [...long, ...(isLocal === true ? [] : reaching), ...everywhere];
 }
 
 function bash(paths: ReadonlyMap<string, readonly string[]>): string {

@@ -68,8 +68,7 @@ function makeVerb(command: Command, perform: Perform): Verb {
     verb.argument(toArgument(part));
   }
   for (const [flags, description] of command.options) verb.addOption(toOption(flags, description));
-  verb.addOption(toOption("--context NAME", "talk to this mesh instead of the one in use"));
-  verb.addOption(toOption("--peer MULTIADDR...", "talk to this peer; further ones are fallbacks"));
+  if (command.isLocal !== true) for (const option of reaching()) verb.addOption(option);
   verb.addOption(toOption("--format FORMAT", "of what it prints").choices(["table", "json"]));
   if (command.usage.includes("COMMAND...") || command.usage.includes("[ARGS...]")) {
     verb.passThroughOptions();
@@ -87,6 +86,13 @@ function makeVerb(command: Command, perform: Perform): Verb {
     const target = { context: options.text("context"), peers: options.list("peer") };
     perform(command, { words, options }, target);
   });
+}
+
+function reaching(): Option[] {
+  return [
+    toOption("--context NAME", "talk to this mesh instead of the one in use"),
+    toOption("--peer MULTIADDR...", "talk to this peer; further ones are fallbacks"),
+  ];
 }
 
 /** "[STACK]" is optional, "SERVICE..." takes several; commander wants brackets around each. */

@@ -131,6 +131,7 @@ export const agentCommands: readonly Command[] = [
     summary: "Start the agent here; the first time, begin a mesh",
     options: [["--name MESH", "name of a new mesh"], ...agentOptions],
     examples: ["shoal up --name home", "shoal up --detach --label zone=a"],
+    isLocal: true,
     run: up,
   },
   {
@@ -139,6 +140,7 @@ export const agentCommands: readonly Command[] = [
     summary: "Start the agent here and join a mesh by invite; - reads it from standard input",
     options: agentOptions,
     examples: ["shoal join shoal1-…", "shoal join - --detach < token"],
+    isLocal: true,
     run: join,
   },
   {
@@ -151,6 +153,7 @@ export const agentCommands: readonly Command[] = [
       ["-f, --force", "drop the state here without an agent, as after `shoal node rm`"],
     ],
     examples: ["shoal leave --yes", "shoal leave --force --data /srv/shoal"],
+    isLocal: true,
     run: leave,
   },
 ];

@@ -176,6 +176,7 @@ export const deployCommands: readonly Command[] = [
     summary: "Show the specs that Compose files mean, without a mesh",
     options: fileOptions,
     examples: ["shoal compile -f compose.yaml"],
+    isLocal: true,
     run: check,
   },
 ];

@@ -160,6 +160,7 @@ export const contextCommands: readonly Command[] = [
     summary: "List the meshes that this person knows",
     options: [],
     examples: ["shoal context ls"],
+    isLocal: true,
     run: list,
   },
   {
@@ -168,6 +169,7 @@ export const contextCommands: readonly Command[] = [
     summary: "Choose the mesh that commands talk to",
     options: [],
     examples: ["shoal context use home"],
+    isLocal: true,
     run: use,
   },
   {
@@ -176,6 +178,7 @@ export const contextCommands: readonly Command[] = [
     summary: "Join a mesh as a person, with an invite for operators, viewers or admins",
     options: [],
     examples: ["shoal context add work shoal1-…", "shoal context add work - < token"],
+    isLocal: true,
     run: add,
   },
   {
@@ -184,6 +187,7 @@ export const contextCommands: readonly Command[] = [
     summary: "Forget a mesh",
     options: [],
     examples: ["shoal context rm work"],
+    isLocal: true,
     run: remove,
   },
   {
@@ -192,6 +196,7 @@ export const contextCommands: readonly Command[] = [
     summary: "Show a context and this person's key, without secrets",
     options: [],
     examples: ["shoal context show"],
+    isLocal: true,
     run: showOne,
   },
 ];

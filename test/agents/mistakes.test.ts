@@ -110,6 +110,7 @@ const slips: [line: string, code: number, said: RegExp][] = [
   ["node rm node1 --yes", 2, /node1: is alive: run `shoal leave` there/],
   ["node rm node1 --yes --force", 2, /node1: is the only peer: `shoal leave` there ends the mesh/],
   ["up --data x --listen 10.0.0.1:7946", 2, /is no address to listen on: it looks like \/ip4/],
+  ["leave --yes --peer /ip4/10.0.0.1/tcp/7946/p2p/12D3", 2, /unknown option '--peer'/],
   ["up --data x --dns nowhere", 2, /--dns: nowhere is no ADDRESS:PORT/],
   ["up --data x --engine podman", 2, /--engine: podman is neither docker nor process/],
   [`up --data x --listen /ip4/192.0.2.1/tcp/1 --dns 127.0.0.1:1`, 2, /has no address 192.0.2.1$/m],
