@@ -131,8 +131,7 @@ export function takeAim(
   const byService = groupByService(tasks);
   return services.map((service): AimedService => {
     const own = byService.get(service.service) ?? [];
-    const replicas = service.spec.mode === "global" ? present : service.replicas;
-    return { ...service, tasks: own, aim: aimOf(service, replicas, own) };
+    return { ...service, tasks: own, aim: aimOf(service, own, present) };
   });
 }
 

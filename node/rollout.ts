@@ -36,11 +36,12 @@ export type Aim = Pick<Rollout, "spec" | "revision"> & {
   readonly tooMany: boolean;
 };
 
-/** `replicas`: of a global service, as many as there are nodes. */
-export function aimOf(service: ServiceFacts, replicas: number, tasks: readonly PlacedTask[]): Aim {
+/** `nodes`: how many are there to run it. */
+export function aimOf(service: ServiceFacts, tasks: readonly PlacedTask[], nodes: number): Aim {
   const { spec, revision } = service;
+  const replicas = spec.mode === "global" ? nodes : service.replicas;
   const previous = previousSpec(service);
-  const failed = previous === undefined ? 0 : countFailed(service, tasks);
+  const failed = previous === undefined ? 0 : countFailed(service, tasks, nodes);
   const tooMany = failed > spec.update.maxFailureRatio * Math.max(1, replicas);
   if (previous === undefined || !tooMany || spec.update.failureAction !== "rollback") {
     return { spec, revision, isBack: false, failed, tooMany };
@@ -92,18 +93,25 @@ export function previousSpec(service: ServiceFacts): ServiceSpec | undefined {
   return undefined;
 }
 
-/** Replicas of which a task of the new revision failed; only while older ones are about. */
-function countFailed(service: ServiceFacts, tasks: readonly PlacedTask[]): number {
-  const failed = new Set<ReplicaId>();
+/**
+ * Replicas of which a task of the new revision failed; only while older ones are about. A task
+ * that never exited (refused by its engine, lost with its host) may say more about the host than
+ * about the revision, so it takes a second host to say so too, where there is one.
+ */
+function countFailed(service: ServiceFacts, tasks: readonly PlacedTask[], nodes: number): number {
   const { monitorMs } = service.spec.update;
-  for (const task of tasks) {
-    if (task.revision !== service.revision || task.state !== "failed") continue;
-    if (task.createdAtMs < service.current.stamp.timeMs - 1_000) continue;
-    if (task.changedAtMs - task.createdAtMs <= monitorMs + startAllowanceMs) {
-      failed.add(task.replica);
-    }
-  }
-  return failed.size;
+  const failed = tasks
+    .filter(({ revision, state }) => revision === service.revision && state === "failed")
+    .filter(({ createdAtMs }) => createdAtMs >= service.current.stamp.timeMs - 1_000)
+    .filter((task) => task.changedAtMs - task.createdAtMs <= monitorMs + startAllowanceMs);
+  const refusing = new Set(failed.filter(isHostsFault).map(({ node }) => node));
+  const convicting = refusing.size >= Math.min(2, nodes);
+  const counted = failed.filter((task) => convicting || !isHostsFault(task));
+  return new Set(counted.map(({ replica }) => replica)).size;
+}
+
+function isHostsFault({ exitCode }: TaskFacts): boolean {
+  return exitCode === undefined;
 }
 
 /** A task needs time to be made before it can fail; it counts on top of the monitor's window. */

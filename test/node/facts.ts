@@ -95,6 +95,7 @@ export function facts(text: string, atMs = nowMs - 30_000): TaskFacts {
     createdAtMs: atMs,
     changedAtMs: atMs,
     failures: 0,
+    ...(state === "failed" && !words.includes("refused") ? { exitCode: 1 } : {}),
     ...(ready ? { endpoint: { address: "127.0.0.1", ports: { "80/tcp": 40_000 } } } : {}),
   };
 }

@@ -48,12 +48,30 @@ for (const [name, change, tasks, said] of cases) {
       return { ...task, revision: revisions[task.revision as "a" | "b"] };
     });
     const slots = [1, 2, 3, 4].map((slot) => replicaId(service, slot));
-    const aim = aimOf(facts, 4, rows);
+    const aim = aimOf(facts, rows, 3);
     const { mayReplace, status, revision } = planRollout(facts, aim, slots, rows, seenForMs);
     const open = [...mayReplace].map((replica) => replica.slice(service.length + 1)).sort();
     assert.equal(`${open.join(" ")} ${status.state}`, said);
     const isBack = status.state === "rolling-back" || status.state === "rolled-back";
     assert.equal(revision, isBack ? revisions.a : revisions.b);
+  });
+}
+
+const refusals: [name: string, tasks: string, nodes: number, failed: number][] = [
+  ["one host refuses it: that says nothing of the revision", "n1 1@b failed refused", 3, 0],
+  ["two hosts refuse it", "n1 1@b failed refused, n2 1@b failed refused", 3, 1],
+  ["the only host refuses it", "n1 1@b failed refused", 1, 1],
+  ["it exits once", "n1 1@b failed", 3, 1],
+  ["one host refuses two replicas", "n1 1@b failed refused, n1 2@b failed refused", 3, 0],
+];
+
+for (const [name, text, nodes, failed] of refusals) {
+  test(`an update counts ${failed} failures when ${name}`, () => {
+    const [old, next] = [spec("a"), spec("b")];
+    const rows = list(text, (item) => {
+      return { ...placed(item, nowMs - 20_000), revision: revisionOf(next) };
+    });
+    assert.equal(aimOf(history([old, next], 2), rows, nodes).failed, failed);
   });
 }
 
@@ -71,7 +89,7 @@ test("a failure long after its task was made is no failure of the update", () =>
     [late, "updating"],
   ] as const) {
     const tasks = [task, ...rows];
-    const { status } = planRollout(facts, aimOf(facts, 1, tasks), slots, tasks, seenForMs);
+    const { status } = planRollout(facts, aimOf(facts, tasks, 3), slots, tasks, seenForMs);
     assert.equal(status.state, state);
   }
 });

@@ -112,7 +112,7 @@ function member(name: string, status: string): Member {
 function desired(task: string): Desired {
   const facts = history([spec("a")], 1);
   const tasks = list(task, placed);
-  const aim = aimOf(facts, 1, tasks);
+  const aim = aimOf(facts, tasks, 3);
   const rollout = planRollout(facts, aim, [], tasks, () => 0);
   const placement = { assignments: new Map(), unplaced: new Map() };
   const services = [{ ...facts, aim, slots: [], rollout, tasks }];
