@@ -20,14 +20,17 @@ import type { SimMesh } from "./mesh.ts";
 export type Bounds = {
   /** How long a task that served elsewhere may be believed to, ms. */
   readonly staleMs: number;
-  /** How long an endpoint on a dead host may stay in routes, ms. */
+  /**
+   * How long an endpoint on a dead host may stay in routes, ms. The worst is an agent that starts
+   * in a mesh half of which is dead: its grace, and then a lone observer's word.
+   */
   readonly routesMs: number;
   /** How long a `majority` service may run on the lesser side of a partition, ms. */
   readonly minorityMs: number;
 };
 
 export const bounds = {
-  lossless: { staleMs: 6_000, routesMs: 6_000, minorityMs: 20_000 },
+  lossless: { staleMs: 6_000, routesMs: 10_000, minorityMs: 20_000 },
   lossy: { staleMs: 20_000, routesMs: 20_000, minorityMs: 30_000 },
 } satisfies Record<string, Bounds>;
 
