@@ -43,6 +43,19 @@ export class Evidence {
     }
   }
 
+  /** What this node accused others of before it was started stands until probes or they object. */
+  adopt(accuses: ReadonlyMap<NodeId, number>): void {
+    for (const [node, incarnation] of accuses) {
+      const known = this.#nodes.get(node);
+      if (known !== undefined) known.accused = incarnation;
+    }
+  }
+
+  /** Whether a frame of its own came since this node was started. */
+  wasHeard(node: NodeId): boolean {
+    return Number.isFinite(this.#nodes.get(node)?.heardMs);
+  }
+
   /** Level: whom this node probes. What it knew of others grows stale and is forgotten. */
   watch(targets: ReadonlySet<NodeId>): void {
     for (const [node, known] of this.#nodes) {
@@ -120,7 +133,8 @@ export class Evidence {
   ): boolean {
     const known = this.#nodes.get(node);
     if (known === undefined) return false;
-    if (isDown && known.accused === incarnation) return true;
+    const isOpen = isDown || known.state === "unheard";
+    if (isOpen && known.accused === incarnation) return true;
     if (known.state !== "gone" || nowMs < this.ripeAtMs(node)) {
       known.accused = undefined;
       return false;

@@ -23,42 +23,15 @@ import type { ProbeVerdict } from "../ports.ts";
 import { type Accusations, collectAccusations, isStanding, withOwn } from "./accusations.ts";
 import { Evidence } from "./evidence.ts";
 import { type Gone, judgeFreeze } from "./freeze.ts";
+import type {
+  MemberFacts,
+  MemberStanding,
+  MemberStatus,
+  MembershipInput,
+  MembershipResult,
+} from "./member.ts";
 import { Observers } from "./observers.ts";
 import { suspicionTimeoutMs } from "./suspicion.ts";
-
-export { observersOf } from "./observers.ts";
-
-export type MemberStatus = "alive" | "suspect" | "down";
-
-/** An admitted node as its own document says it, this node included. */
-export type MemberFacts = {
-  readonly node: NodeId;
-  /** Its document has arrived. */
-  readonly known: boolean;
-  readonly incarnation: number;
-  /** Accused node → the incarnation it stands accused of. */
-  readonly accuses: ReadonlyMap<NodeId, number>;
-};
-
-export type MembershipInput = {
-  readonly members: readonly MemberFacts[];
-  readonly nowMs: number;
-  /** How late the loop was at worst since the last step, ms. */
-  readonly loopStalledMs: number;
-};
-
-export type MembershipResult = {
-  /** All accusations this node makes now, with the incarnation accused. */
-  readonly accuse: ReadonlyMap<NodeId, number>;
-  /** This node's own, for its head. */
-  readonly incarnation: number;
-  /** Too many look down at once for all of them to be: move nothing on that account. */
-  readonly frozen: boolean;
-  /** Whom to probe. */
-  readonly probe: ReadonlySet<NodeId>;
-  /** When time alone changes something; undefined when it will not. */
-  readonly wakeAtMs: number | undefined;
-};
 
 /** A loop this late has frames waiting that may refute what it is about to conclude, ms. */
 const stallMs = 250;
@@ -74,7 +47,12 @@ const watchedMin = 3;
 const probesMax = 256;
 
 type Suspicion = { readonly incarnation: number; sinceMs: number; accusers: ReadonlySet<NodeId> };
-type Standing = { status: MemberStatus; suspicion: Suspicion | undefined; downSinceMs: number };
+type Standing = {
+  status: MemberStatus;
+  heard: boolean;
+  suspicion: Suspicion | undefined;
+  downSinceMs: number;
+};
 
 export class Membership {
   readonly #self: NodeId;
@@ -82,6 +60,7 @@ export class Membership {
   readonly #standings = new Map<NodeId, Standing>();
   #observers = new Observers([]);
   #incarnation = 0;
+  #begun = false;
   #distrustUntilMs = Number.NEGATIVE_INFINITY;
   #wakeAtMs = Number.POSITIVE_INFINITY;
 
@@ -97,6 +76,8 @@ export class Membership {
   /** A frame came from it. True when that may end its being down. */
   hear(node: NodeId, nowMs: number): boolean {
     this.#evidence.hear(node, nowMs);
+    const standing = this.#standings.get(node);
+    if (standing !== undefined) standing.heard = true;
     return this.#isDown(node);
   }
 
@@ -105,7 +86,7 @@ export class Membership {
   }
 
   /** As of the last step; this node itself is not in it. */
-  statuses(): ReadonlyMap<NodeId, { readonly status: MemberStatus }> {
+  statuses(): ReadonlyMap<NodeId, MemberStanding> {
     return this.#standings;
   }
 
@@ -115,6 +96,7 @@ export class Membership {
       .filter(({ node }) => node !== this.#self)
       .sort((left, right) => compareIds(left.node, right.node));
     this.#enrol(others, nowMs);
+    if (!this.#begun) this.#begin(members);
     if (loopStalledMs >= stallMs) this.#doubt(nowMs);
     const accusations = collectAccusations(members);
     const probe = this.#assign(others, nowMs);
@@ -139,8 +121,14 @@ export class Membership {
     for (const node of this.#standings.keys()) if (!nodes.has(node)) this.#standings.delete(node);
     for (const node of nodes) {
       if (this.#standings.has(node)) continue;
-      this.#standings.set(node, { status: "alive", suspicion: undefined, downSinceMs: 0 });
+      const heard = this.#evidence.wasHeard(node);
+      this.#standings.set(node, { status: "alive", heard, suspicion: undefined, downSinceMs: 0 });
     }
+  }
+
+  #begin(members: readonly MemberFacts[]): void {
+    this.#begun = true;
+    this.#evidence.adopt(members.find(({ node }) => node === this.#self)?.accuses ?? new Map());
   }
 
   /** What waited in the queue while the loop stood still may say that everyone is well. */

@@ -3,7 +3,7 @@
  * at which revision. Pure; every node computes the whole and obeys its own part.
  */
 
-import type { MemberStatus } from "../gossip/membership.ts";
+import type { MemberStanding, MemberStatus } from "../gossip/member.ts";
 import type { Store } from "../gossip/store.ts";
 import type { TaskFacts } from "../model/documents.ts";
 import {
@@ -39,12 +39,14 @@ import {
   type Rollout,
 } from "./rollout.ts";
 
-export type Statuses = ReadonlyMap<NodeId, { readonly status: MemberStatus }>;
+export type Statuses = ReadonlyMap<NodeId, MemberStanding>;
 
 export type Member = {
   readonly node: NodeId;
   readonly role: "peer" | "runner";
   readonly status: MemberStatus;
+  /** Its agent was heard since this one was started. */
+  readonly heard: boolean;
   readonly rows: NodeRows;
   readonly policy: NodePolicy;
   readonly labels: Readonly<Record<string, string>>;
@@ -94,15 +96,19 @@ export function computeDesired(
   return { members, services: wanted, tasks, placement, complete };
 }
 
+const ownStanding: MemberStanding = { status: "alive", heard: true };
+const unknownStanding: MemberStanding = { status: "down", heard: false };
+
 /** Every admitted node, sorted by id; its document may not have arrived yet. */
 export function readMembers(store: Store, statuses: Statuses, self: NodeId): Member[] {
   const members: Member[] = [];
   for (const [node, { role }] of store.trust.view().nodes) {
     const rows = readNode(store, node);
     const policy = readPolicy(store, node);
-    const status = node === self ? "alive" : (statuses.get(node)?.status ?? "down");
+    const standing = node === self ? ownStanding : statuses.get(node);
+    const { status, heard } = standing ?? unknownStanding;
     const labels = { ...rows.facts?.labels, ...policy.labels };
-    members.push({ node, role, status, rows, policy, labels });
+    members.push({ node, role, status, heard, rows, policy, labels });
   }
   return members.sort((left, right) => compareIds(left.node, right.node));
 }

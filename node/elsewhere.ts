@@ -19,11 +19,14 @@ export class ElsewhereWatch {
   /**
    * Once a look, before `find`. A replica is where it belongs when it is ready, of the wanted
    * revision, and on the live member that it is given to: a task that is ready anywhere else may
-   * be about to give way itself.
+   * be about to give way itself. Rows that this node found on its own disk prove nothing: their
+   * author was heard since the start, or somebody's state was equal to ours.
    */
   look(desired: Desired, services: ReadonlyMap<ServiceId, WantedService>, nowMs: number): void {
     const alive = new Set(
-      desired.members.filter(({ status }) => status === "alive").map(({ node }) => node),
+      desired.members
+        .filter(({ status, heard }) => status === "alive" && (heard || desired.complete))
+        .map(({ node }) => node),
     );
     const since = new Map<TaskId, number>();
     const replicas = new Map<ReplicaId, number>();

@@ -3,7 +3,8 @@
  * membership makes of it. Effects are level-triggered: sent only when the wanted set changed.
  */
 
-import type { Membership, MembershipResult } from "../gossip/membership.ts";
+import type { MembershipResult } from "../gossip/member.ts";
+import type { Membership } from "../gossip/membership.ts";
 import type { Store } from "../gossip/store.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";

@@ -3,7 +3,8 @@
  * whoever hears them at once, time moves in small steps.
  */
 
-import { type MemberStatus, Membership, type MembershipResult } from "../../gossip/membership.ts";
+import type { MemberStatus, MembershipResult } from "../../gossip/member.ts";
+import { Membership } from "../../gossip/membership.ts";
 import type { NodeId } from "../../model/ids.ts";
 
 const stepMs = 50;

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { observersOf } from "../../gossip/membership.ts";
-import { Observers, observersPerNode } from "../../gossip/observers.ts";
+import { Observers, observersOf, observersPerNode } from "../../gossip/observers.ts";
 import { suspicion, suspicionTimeoutMs } from "../../gossip/suspicion.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { MembershipBed } from "./membership-bed.ts";
@@ -140,6 +139,18 @@ test("an agent that starts again thinks nobody dead before it had time to ask", 
   bed.kill("n1", "n2", "n3");
   bed.run(2_900, () => assert.doesNotMatch(bed.seenBy("n4"), /down/));
   assert.ok(bed.until(() => bed.seenBy("n4") === "n1=down n2=down n3=down") <= 4_000);
+});
+
+test("an agent that starts again remembers whom it accused, and believes the first to object", () => {
+  const bed = acquainted(names(4));
+  bed.kill("n1");
+  bed.run(5_000);
+  bed.restart("n4");
+  bed.run(200, () => assert.equal(bed.seenBy("n4"), "n1=suspect"));
+  assert.ok(bed.until(() => bed.seenBy("n4") === "n1=down") <= 4_000);
+  bed.restart("n4");
+  bed.heal();
+  assert.ok(bed.until(() => bed.seenBy("n4") === "") <= 300);
 });
 
 test("an agent that starts again among the living takes none of them for dead", () => {

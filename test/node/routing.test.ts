@@ -103,6 +103,7 @@ function member(name: string, status: string): Member {
     node: name as NodeId,
     role: "peer",
     status: status as Member["status"],
+    heard: true,
     rows: { facts: undefined, tasks: [], noFits: [], accuses: new Map() },
     policy: { availability: "active", labels: {} },
     labels: {},
