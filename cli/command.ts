@@ -15,7 +15,9 @@ export type Command = {
   readonly options: readonly (readonly [flags: string, description: string])[];
   /** At least one, whole lines that begin with "shoal". */
   readonly examples: readonly string[];
-  /** It talks to no mesh, or to this machine's agent only: `--peer` would promise something else. */
+  /**
+   * It talks to no mesh, or to this machine's agent only: `--peer` would promise something else.
+   */
   readonly isLocal?: true;
   readonly run: (input: Input) => Work<ExitCode>;
 };

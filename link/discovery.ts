@@ -17,9 +17,9 @@ import type { Admission } from "./admission.ts";
 import type { Insides } from "./libp2p-node.ts";
 
 /**
- * Between two questions to the LAN, ms. The first comes at once, and whoever has a new address dials
- * by itself; each question is answered by everyone, so ten hosts asking every ten seconds would be a
- * fifth of an idle agent's work.
+ * Between two questions to the LAN, ms. The first comes at once, and whoever has a new address
+ * dials by itself; each question is answered by everyone, so ten hosts asking every ten seconds
+ * would be a fifth of an idle agent's work.
  */
 const intervalMs = 60_000;
 /** One answer of a LAN neighbour names at most so many. */

@@ -41,7 +41,7 @@ export type ProbeTimes = {
   readonly stallMs: number;
 };
 
-/** A death is seen after 400 to 1,080 ms, after a reset within 200 ms. */
+/** A death is seen after 400 to 1,100 ms, after a reset within 200 ms. */
 export const probeTimes: ProbeTimes = {
   intervalMs: 500,
   jitter: 0.2,

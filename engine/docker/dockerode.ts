@@ -1,7 +1,7 @@
 /**
  * dockerode, without what it loads for things never done here: SSH to a daemon elsewhere, gRPC for
- * BuildKit, archives of what is to be built. All come with the first `require` whether wanted or not
- * and cost an agent some 20 MB; without them it is 2. A door.
+ * BuildKit, archives of what is to be built. All come with the first `require` whether wanted or
+ * not and cost an agent some 20 MB; without them it is 2. A door.
  */
 
 import { createRequire } from "node:module";

@@ -5,6 +5,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { openClient } from "../../api/client.ts";
 import { isAgent } from "../../cli/demo-mesh.ts";
 import type { MeshView } from "../../model/view.ts";
 import { root } from "../tidy/source-tree.ts";
@@ -43,8 +44,15 @@ export class BedMesh {
     return await host.exec(["shoal", ...args], { ...options, timeoutMs: provisionMs });
   }
 
+  /** As its agent sees the mesh: asked at its socket from outside, which takes a few ms. */
   async view(host: Host): Promise<MeshView> {
-    return JSON.parse(await this.shoal(host, ["status", "--format", "json"]));
+    const unix = `/proc/${host.pid}/root/var/lib/shoal/shoal.sock`;
+    const client = await openClient({ unix }, undefined);
+    try {
+      return await client.view();
+    } finally {
+      await client.close();
+    }
   }
 
   /** Every host that is up sees all of them alive, and all hold equal state. */

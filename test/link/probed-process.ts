@@ -1,6 +1,6 @@
 /**
- * A node to be probed, as a process of its own: `probed-process.ts SEED SECRET`, in hex. Says its port
- * on the channel to its parent; blocks its main loop for as many ms as it is sent.
+ * A node to be probed, as a process of its own: `probed-process.ts SEED SECRET`, in hex. Says its
+ * port on the channel to its parent; blocks its main loop for as many ms as it is sent.
  */
 
 import { openProbes } from "../../link/prober.ts";
