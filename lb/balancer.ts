@@ -9,7 +9,8 @@
  *   strangers and the long unused ahead of all; here to what is typical of the service.
  * - Locality: the better of two on this node, in its zone and elsewhere, each with its distance as
  *   a factor on its load. So a local endpoint is taken first, but not when it carries four times
- *   the load of one elsewhere.
+ *   the load of one elsewhere. Every fourth draw is from all alike: what is known of far ones stays
+ *   fresh, and no replica is idle because clients come in elsewhere.
  * - Slow start: an endpoint that is new, or back from ejection, takes part in a growing share of
  *   the draws. Envoy, "Slow start mode".
  * - Passive ejection: failures in a row put an endpoint out for a growing time, never the last
@@ -57,6 +58,9 @@ export const balancerDefaults: BalancerConfig = {
 
 /** Factors on the load of endpoints on this node, in its zone, elsewhere. */
 const distances = [1, 2, 4] as const;
+
+/** One draw in so many knows no distance. */
+const roamOneIn = 4;
 
 /** Weight of one answer in what is typical of the service. */
 const typicalShare = 0.05;
@@ -199,7 +203,8 @@ export class Balancer {
     return tiers;
   }
 
-  #draw(tiers: readonly (readonly Load[])[], nowMs: number): Load | undefined {
+  #draw(near: readonly (readonly Load[])[], nowMs: number): Load | undefined {
+    const tiers = this.#below(roamOneIn) === 0 ? [near.flat()] : near;
     let best: Load | undefined;
     let bestScore = Number.POSITIVE_INFINITY;
     for (const [index, tier] of tiers.entries()) {

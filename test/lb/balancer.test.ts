@@ -79,16 +79,21 @@ test("those that were tried are not chosen again", () => {
 
 test("a local endpoint comes first, one in the zone next, until they carry more", () => {
   const chosen = shares(balancer("1 2z 3f"), 70, 0, true);
-  assert.deepEqual(Object.fromEntries(chosen), { "1": 40, "2": 20, "3": 10 });
+  const [local = 0, near = 0, far = 0] = ["1", "2", "3"].map((slot) => chosen.get(slot));
+  assert.ok(local > 1.5 * near && near > far, JSON.stringify([...chosen]));
 });
 
-test("without load all goes to the local endpoint, also when its answers take 50 ms", () => {
+test("without load most go to the local endpoint, and every other one has its share", () => {
   const of = balancer("1 2z 3f");
-  for (let atMs = 0; atMs < 60_000; atMs += 1_000) {
+  const chosen = new Map<string, number>();
+  for (let atMs = 0; atMs < 600_000; atMs += 1_000) {
     const candidate = of.pick(atMs) as Candidate;
-    assert.equal(candidate.endpoint.slot, "1", `at ${atMs}`);
+    const { slot } = candidate.endpoint;
+    chosen.set(slot, (chosen.get(slot) ?? 0) + 1);
     of.answered(candidate, 50, atMs);
   }
+  const [local = 0, near = 0, far = 0] = ["1", "2", "3"].map((slot) => chosen.get(slot));
+  assert.ok(local > 420 && near > 30 && far > 30, JSON.stringify([...chosen]));
 });
 
 test("a zone without a name is nobody's", () => {
