@@ -4,6 +4,7 @@
  */
 
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import type { StreamMuxer, StreamMuxerFactory } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
@@ -31,7 +32,37 @@ export function secureTransport(identity: Identity, secret: Uint8Array) {
     transports: [tcp()],
     connectionEncrypters: [noise({ prologueBytes: secret })],
     streamMuxers: [
-      yamux({ maxInboundStreams: streams, maxOutboundStreams: streams, streamOptions }),
+      () =>
+        guarded(
+          yamux({ maxInboundStreams: streams, maxOutboundStreams: streams, streamOptions })(),
+        ),
     ],
   };
 }
+
+/**
+ * A stream that is opened in the very moment in which its connection ends says so in a microtask of
+ * its own, where nobody could catch what yamux throws then: it ended whole agents (libp2p/js-libp2p
+ * issue 3415). The muxer is aborted instead, and with it the stream.
+ */
+export function guarded(factory: StreamMuxerFactory): StreamMuxerFactory {
+  return {
+    protocol: factory.protocol,
+    createStreamMuxer(connection) {
+      const muxer = factory.createStreamMuxer(connection) as StreamMuxer & Sending;
+      const send = muxer.send.bind(muxer);
+      muxer.send = (data) => {
+        try {
+          return send(data);
+        } catch (error) {
+          queueMicrotask(() => muxer.abort(error as Error));
+          return false;
+        }
+      };
+      return muxer;
+    },
+  };
+}
+
+/** What every muxer of libp2p's has, and its type does not tell. */
+type Sending = { send(data: unknown): boolean };
