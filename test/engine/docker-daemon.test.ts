@@ -325,7 +325,7 @@ describe("the Docker engine and its daemon", { skip }, () => {
   test("a task that eats more than its memory ends, and says why", async () => {
     const { engine, watcher } = await open();
     const command = ["sh", "-c", "x=a; while :; do x=$x$x; done"];
-    const order = orderOf({ command }, { resources: { memoryLimitBytes: 8 * 2 ** 20 } });
+    const order = orderOf({ command }, { resources: { memoryLimitBytes: 32 * 2 ** 20 } });
     engine.start(order);
     const { exitCode, problem } = await watcher.untilOver(order.task);
     assert.equal(exitCode, 137);
