@@ -27,6 +27,9 @@ export type Kept = {
 /** How often the node looks whether its claim still holds, ms. */
 const lookMs = 1_000;
 
+/** The same while containers wait for the first claim, ms. */
+const hurryMs = 100;
+
 export function keepUp(kept: Kept): { close(): void } {
   const { host, link, log } = kept;
   link.onAddressesChanged((addresses) => {
@@ -40,7 +43,7 @@ export function keepUp(kept: Kept): { close(): void } {
     const desired = host.agent.desired(host.moment());
     claim.look(desired);
     keepsake.look(desired);
-    stop = realClock.after(lookMs, look);
+    stop = realClock.after(claim.isSettled ? lookMs : hurryMs, look);
   };
   look();
   return { close: () => stop() };
@@ -58,6 +61,11 @@ class Claim {
     this.#kept = kept;
     const { agent } = kept.host;
     this.#before = readNode(agent.store, agent.self).facts?.subnet ?? "";
+  }
+
+  /** Nothing waits for it. */
+  get isSettled(): boolean {
+    return this.#told !== undefined || !this.#kept.engines.some(({ kind }) => kind === "docker");
   }
 
   look(desired: Desired): void {

@@ -163,16 +163,20 @@ describe("failures of real hosts", onHosts, () => {
     const load = await Load.start(bed, survivors.map(url));
     const cutMs = Date.now();
     await victim.cutPower();
-    const healedMs = await time(
+    await until(
       async () => {
-        const counts = await Promise.all(
-          survivors.map(async (host) => (await serving(host)).length),
-        );
-        return counts.every((count) => count === replicas);
+        const seen = await Promise.all(survivors.map(serving));
+        return seen.every((tasks) => {
+          return tasks.length === replicas && tasks.every((one) => one.nodeName !== victim.name);
+        });
       },
       settledMsMax,
       "all replicas on the survivors",
     );
+    const healedMs = Date.now() - cutMs;
+    // Some more, so that what is slow to fail is seen to fail.
+    const sent = load.answers.length;
+    await until(() => load.answers.length > sent + 200, 30_000, "200 more answers");
     await load.stop();
     const late = load.failures.filter(({ atMs }) => atMs - cutMs > 1_500);
     t.diagnostic(
