@@ -12,8 +12,11 @@ import { type Ledger, serves } from "./ledger.ts";
 import type { SimMesh } from "./mesh.ts";
 import { isUnfit, type Operators, type Written } from "./operators.ts";
 
-/** How long each may take after healing, virtual ms. */
-export const recoveryBounds = { membersMs: 10_000, digestsMs: 20_000, wholeMs: 60_000 };
+/**
+ * How long each may take after healing, virtual ms. Whole is late where a stop-first rollout has a
+ * dozen replicas to go through one by one, each twice after a partition.
+ */
+export const recoveryBounds = { membersMs: 10_000, digestsMs: 20_000, wholeMs: 120_000 };
 
 export class Recovery {
   readonly #mesh: SimMesh;
