@@ -58,9 +58,6 @@ export type DaemonOptions = {
 
 type TaskEngine = Engine & Sessions;
 
-/** Containers wait so long for this node's network: it is claimed as soon as a peer was heard, ms. */
-const networkMsMax = 10_000;
-
 /** What is open so far, to be closed in reverse whatever happens. */
 class Open {
   readonly #closers: (() => Promise<void> | void)[] = [];
@@ -112,14 +109,8 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   const told = (line: string) => log.info("dns", { line });
   const dns = open.add(await openDns({ listen: settings.dns, addressOf, log: told }));
   const transport = withHints(link, membership.peers);
-  const waitUntilMs = realClock.monotonicMs() + networkMsMax;
-  const gates = engines.map((engine) =>
-    engine.kind === "docker"
-      ? awaitNetwork(engine, () => realClock.monotonicMs() < waitUntilMs)
-      : engine,
-  );
   const world = { clock: realClock, random: realRandom, transport, probes, storage };
-  const ports = { ...world, engines: gates };
+  const ports = { ...world, engines: engines.map((engine) => awaitNetwork(engine, realClock)) };
   const host = open.add(new Host(agent, { ...ports, routes: [forwarder, dns] }));
   host.open();
   const running: Running = { settings, host, link, dns, engines, forwarder, identity, probes, log };
