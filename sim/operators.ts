@@ -32,7 +32,7 @@ export class Operators {
   /** What they think is deployed: the last wish of each, whether or not it was accepted. */
   readonly wishes = new Map<ServiceId, Wish>();
   readonly written: Written[] = [];
-  /** Whom others joined at: perhaps nobody else has heard of the admission yet. */
+  /** Who took an admission or a removal: perhaps nobody else has heard of it yet. */
   readonly #sponsors = new Set<SimHost>();
   #services = 0;
   #person: Signer;
@@ -129,6 +129,7 @@ export class Operators {
       host.write({ revisions: [], facts: [fact] }, (problems) => {
         if (problems.length > 0 || !this.#mesh.hosts.includes(gone) || gone === at) return;
         this.#mesh.trace.say("op", `removes ${gone.name} at ${at.name}`);
+        this.#sponsors.add(at);
         if (gone.powered) gone.powerOff();
         this.#mesh.drop(gone);
       });
