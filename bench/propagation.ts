@@ -34,6 +34,7 @@ export const run: RunBench = async ({ say }) => {
   await bed.up(nodes);
   try {
     const mesh = await BedMesh.form(bed);
+    await mesh.shareKey();
     const { hosts } = bed;
     await mesh.shoal(hosts[0] as Host, ["deploy", "--detach", "-f", "-"], compose);
     await mesh.untilWhole();

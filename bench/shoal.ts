@@ -29,7 +29,8 @@ services:
 }
 
 async function form(bed: Bed): Promise<void> {
-  await BedMesh.form(bed);
+  const mesh = await BedMesh.form(bed);
+  await mesh.shareKey();
 }
 
 /** The command ends when a peer has accepted: with its own end, which only makes this later. */

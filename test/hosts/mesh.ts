@@ -17,6 +17,9 @@ const script = join(root, "vagrant/provision.sh");
 /** Copying the checkout takes 3 s, joining 1 s; the rest is for machines under load. */
 const provisionMs = 120_000;
 
+/** Of the person who types on a host of the bed: see `Host.command`. */
+const keyFile = "/var/lib/operator/.config/shoal/key";
+
 export class BedMesh {
   readonly bed: Bed;
 
@@ -36,6 +39,14 @@ export class BedMesh {
     }
     await mesh.untilWhole();
     return mesh;
+  }
+
+  /** The founder's own key on every host: one person, who types commands on whichever is near. */
+  async shareKey(): Promise<void> {
+    const [first, ...others] = this.bed.hosts as [Host, ...Host[]];
+    const key = await first.exec(["cat", keyFile]);
+    const write = `umask 077; mkdir -p $(dirname ${keyFile}); cat >${keyFile}`;
+    for (const host of others) await host.exec(["sh", "-c", write], { input: key });
   }
 
   /** Its output; an error with what it said when it fails. */
