@@ -112,7 +112,10 @@ run() {
   exec "$command" up --name "$name" --data "$data" $args
 }
 
-answers() { [ -S "$data/shoal.sock" ] && "$command" version >/dev/null 2>&1; }
+# This machine's own agent: with contexts of its own the command would go on to peers.
+answers() {
+  [ -S "$data/shoal.sock" ] && SHOAL_CONFIG=$settings/nobody "$command" version >/dev/null 2>&1
+}
 
 start() {
   if has_systemd; then
