@@ -10,9 +10,10 @@ import type { EngineKind, TaskFacts } from "../model/documents.ts";
 import type { TaskId } from "../model/ids.ts";
 import type { Moment } from "../model/moment.ts";
 import { explain, type Problem } from "../model/problem.ts";
+import type { ServiceSpec } from "../model/spec.ts";
 import type { EngineReport, ObservedTask } from "../ports.ts";
 import type { Config } from "./config.ts";
-import { Failures } from "./failures.ts";
+import { type FailureKey, Failures } from "./failures.ts";
 import { isLive } from "./rollout.ts";
 
 export type LocalTask = {
@@ -30,6 +31,8 @@ export type LocalTask = {
   orderedAtMs: number;
   /** Reported by its engine at least once; vanishing before that is only slowness. */
   seen: boolean;
+  /** Not seen running by this agent: when and why it ended, if it did, nobody knows. */
+  unwatched: boolean;
   problem: Problem | undefined;
 };
 
@@ -65,6 +68,7 @@ export class LocalTasks {
         stopOrdered: false,
         orderedAtMs: never,
         seen: true,
+        unwatched: true,
         problem: undefined,
       });
       this.failures.restore(facts, facts.failures + (facts.state === "failed" ? 1 : 0), nowMs);
@@ -98,7 +102,24 @@ export class LocalTasks {
     return [...this.#problems.values()];
   }
 
+  /** The restart policy wants no further task of this revision. */
+  isFinished(of: FailureKey, restart: ServiceSpec["restart"]): boolean {
+    const ended = this.all().filter(({ facts, stopping }) => {
+      const isIt = facts.replica === of.replica && facts.revision === of.revision;
+      return isIt && !stopping && !isLive(facts);
+    });
+    if (ended.length === 0) return false;
+    if (restart.condition === "none") return true;
+    const isComplete = ended.some(({ facts }) => facts.state === "complete");
+    if (restart.condition === "on-failure" && isComplete) return true;
+    return restart.maxAttempts > 0 && this.failures.count(of) > restart.maxAttempts;
+  }
+
   begin(facts: TaskFacts): void {
+    this.#begin(facts, false);
+  }
+
+  #begin(facts: TaskFacts, unwatched: boolean): void {
     this.#tasks.set(facts.task, {
       facts,
       readySinceMs: undefined,
@@ -109,6 +130,7 @@ export class LocalTasks {
       stopOrdered: false,
       orderedAtMs: never,
       seen: false,
+      unwatched,
       problem: undefined,
     });
   }
@@ -158,6 +180,7 @@ export class LocalTasks {
       this.#end(task, observed, moment);
       return;
     }
+    task.unwatched = false;
     const ready = observed.ready && !task.stopping;
     if (!ready) task.readySinceMs = undefined;
     else task.readySinceMs ??= moment.monotonicMs;
@@ -172,7 +195,7 @@ export class LocalTasks {
 
   /** A task that this agent has no row of: its rows were lost, the container was not. */
   #adopt(observed: ObservedTask, engine: EngineKind): LocalTask {
-    this.begin({
+    const facts: TaskFacts = {
       task: observed.task,
       replica: observed.replica,
       service: observed.service,
@@ -184,7 +207,8 @@ export class LocalTasks {
       createdAtMs: observed.createdAtMs,
       changedAtMs: observed.createdAtMs,
       failures: 0,
-    });
+    };
+    this.#begin(facts, true);
     return this.#tasks.get(observed.task) as LocalTask;
   }
 
@@ -205,7 +229,7 @@ export class LocalTasks {
       ...(exitCode === undefined ? {} : { exitCode }),
       ...(reason === undefined ? {} : { reason }),
     });
-    if (!wanted) this.failures.note(facts, ranMs, moment.monotonicMs);
+    if (!wanted && !task.unwatched) this.failures.note(facts, ranMs, moment.monotonicMs);
   }
 
   #change(task: LocalTask, moment: Moment, change: Partial<TaskFacts>): void {

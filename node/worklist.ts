@@ -129,16 +129,18 @@ export class Worklist {
     tasks: LocalTasks,
   ): Assignment {
     const { spec, revision, mayReplace } = service.rollout;
+    const of = { service: service.service, replica, revision };
     const engine = engineOf(spec.workload.kind);
     return {
-      replica,
-      service: service.service,
+      ...of,
       spec,
-      revision,
       mayReplace: mayReplace.has(replica),
       sinceMs,
-      retryAtMs: tasks.failures.retryAtMs({ replica, revision }, spec.restart.delayMs),
-      finished: isFinished(replica, service, tasks),
+      retryAtMs: tasks.failures.retryAtMs(
+        { service: service.service, replica, revision },
+        spec.restart.delayMs,
+      ),
+      finished: tasks.isFinished(of, spec.restart),
       engineOpen: tasks.isOpen(engine),
     };
   }
@@ -219,6 +221,7 @@ export class Worklist {
         kept.set(facts.replica, count + 1);
       }
     }
+    if (input.desired.complete) tasks.failures.keepOnly(services);
     this.#forgive(tasks, moment.monotonicMs);
     return effects;
   }
@@ -282,19 +285,4 @@ function rowOf(facts: TaskFacts): Row {
 /** Membership's patience with those that never came ends by itself. */
 function hasSpoken({ status, rows }: Member): boolean {
   return status === "down" || rows.facts !== undefined;
-}
-
-/** Its restart policy wants no further task of this revision. */
-function isFinished(replica: ReplicaId, service: WantedService, tasks: LocalTasks): boolean {
-  const { condition, maxAttempts } = service.rollout.spec.restart;
-  const ended = tasks
-    .all()
-    .map(({ facts, stopping }) => ({ ...facts, stopping }))
-    .filter((facts) => facts.replica === replica && !isLive(facts) && !facts.stopping)
-    .filter(({ revision }) => revision === service.rollout.revision);
-  if (ended.length === 0) return false;
-  if (condition === "none") return true;
-  if (condition === "on-failure" && ended.some(({ state }) => state === "complete")) return true;
-  const { revision } = service.rollout;
-  return maxAttempts > 0 && tasks.failures.count({ replica, revision }) > maxAttempts;
 }

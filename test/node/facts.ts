@@ -115,6 +115,7 @@ export function local(text: string): LocalTask {
     stopOrdered: false,
     orderedAtMs: nowMs,
     seen: true,
+    unwatched: false,
     problem: undefined,
   };
 }

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ReplicaId } from "../../model/ids.ts";
+import type { ReplicaId, ServiceId } from "../../model/ids.ts";
 import { defaults } from "../../node/config.ts";
 import { backoff, Failures } from "../../node/failures.ts";
 import { revision } from "./facts.ts";
 
 const replica = "demo/web.1" as ReplicaId;
-const bad = { replica, revision: revision("bad") };
-const mended = { replica, revision: revision("mended") };
+const service = "demo/web" as ServiceId;
+const bad = { service, replica, revision: revision("bad") };
+const mended = { service, replica, revision: revision("mended") };
 
 test("tries grow rare with failures, from the spec's own delay to the most there is", () => {
   const waits = [1, 2, 3, 4, 12].map((failures) => backoff(failures, 5_000, defaults));
@@ -40,5 +41,14 @@ test("what rows said counts after a restart, and what is long past is not kept",
   failures.restore(bad, 2, 0);
   assert.equal(failures.count(bad), 4);
   failures.note(mended, 0, 3_600_000);
+  assert.equal(failures.count(bad), 0);
+});
+
+test("a service that is removed takes its failures along", () => {
+  const failures = new Failures(defaults);
+  failures.note(bad, 0, 0);
+  failures.keepOnly(new Set([service]));
+  assert.equal(failures.count(bad), 1);
+  failures.keepOnly(new Set());
   assert.equal(failures.count(bad), 0);
 });
