@@ -1,14 +1,20 @@
 /**
- * After a write: watches the services until every replica serves, with a live line for each on a
- * terminal and a line per change elsewhere. Gives up when nothing moves for the time allowed.
+ * After a write: watches the services until every replica serves and goes on serving, with a live
+ * line for each on a terminal and a line per change elsewhere. Gives up when nothing moves for the
+ * time allowed.
  */
 
 import { explain, type Problem } from "../model/problem.ts";
-import type { MeshView, ServiceView } from "../model/view.ts";
+import type { MeshView, ServiceView, TaskView } from "../model/view.ts";
 import { ask, type ExitCode, type Work } from "./work.ts";
 
 /** Often enough to look alive, seldom enough to cost the agent nothing. */
 const pollMs = 200;
+
+/** What starts only to crash serves for a moment too; most crashes come within a second. */
+const steadyMs = 1_000;
+/** Replicas that failed before are watched for as long as Swarm watches all. */
+const steadyAfterFailureMs = 5_000;
 
 type Watched = { readonly line: string; readonly state: "moving" | "done" | "stuck" };
 
@@ -20,13 +26,12 @@ export function* awaitConvergence(services: readonly string[], stillMs: number):
   for (;;) {
     const view = yield* ask((world) => world.mesh.view());
     const nowMs = yield* ask((world) => world.nowMs());
-    const watched = services.map((service) => watch(view, service));
-    const lines = watched.map(({ line }) => line);
-    yield* ask(({ terminal }) => terminal.draw(lines));
-    if (lines.join("\n") !== last) {
-      movedAtMs = nowMs;
-      last = lines.join("\n");
-    }
+    const now = snapshot(view, services);
+    if (now !== last) movedAtMs = nowMs;
+    last = now;
+    const isSteady = nowMs - movedAtMs >= Math.min(steadyTime(view, services), stillMs);
+    const watched = services.map((service) => watch(view, service, isSteady));
+    yield* ask(({ terminal }) => terminal.draw(watched.map(({ line }) => line)));
     yield* tellNews(view, services, watched, told);
     if (watched.every(({ state }) => state === "done")) return 0;
     const isStuck = watched.every(({ state }) => state !== "moving");
@@ -35,6 +40,25 @@ export function* awaitConvergence(services: readonly string[], stillMs: number):
     }
     yield* ask((world) => world.sleep(pollMs));
   }
+}
+
+/** All that counts as a move: a replica that crashes between two looks is another task. */
+function snapshot(view: MeshView, names: readonly string[]): string {
+  const services = view.services
+    .filter(({ service }) => names.includes(service))
+    .map(({ service, updated, replicas, update }) => [service, updated, replicas, update]);
+  const tasks = tasksOf(view, names).map(({ task, state, ready }) => [task, state, ready]);
+  return JSON.stringify([services, tasks]);
+}
+
+function steadyTime(view: MeshView, names: readonly string[]): number {
+  const serving = tasksOf(view, names).filter(({ ready }) => ready);
+  if (serving.some(({ failures }) => failures > 0)) return steadyAfterFailureMs;
+  return serving.length > 0 ? steadyMs : 0;
+}
+
+function tasksOf(view: MeshView, names: readonly string[]): TaskView[] {
+  return view.tasks.filter(({ service }) => names.includes(service));
 }
 
 /** Without a terminal to draw on, each line is printed when it has changed. */
@@ -62,7 +86,7 @@ function* giveUp(
   services: readonly string[],
   stillMs: number | undefined,
 ): Work<ExitCode> {
-  const open = services.filter((service) => watch(view, service).state !== "done").join(", ");
+  const open = services.filter((one) => watch(view, one, true).state !== "done").join(", ");
   const stands = `nothing has moved for ${Math.round((stillMs ?? 0) / 1000)} s`;
   const said =
     stillMs === undefined
@@ -79,15 +103,15 @@ function problemsOf(view: MeshView, services: readonly string[]): Problem[] {
 }
 
 /** A service that is to go is done when it and its tasks are gone. */
-function watch(view: MeshView, name: string): Watched {
+function watch(view: MeshView, name: string, isSteady: boolean): Watched {
   const service = view.services.find((one) => one.service === name);
-  if (service !== undefined) return watchService(view, service);
+  if (service !== undefined) return watchService(view, service, isSteady);
   const left = view.tasks.filter((task) => task.service === name && isRunning(task.state)).length;
   if (left === 0) return { line: `${name}  removed`, state: "done" };
   return { line: `${name}  removing, ${left} left`, state: "moving" };
 }
 
-function watchService(view: MeshView, service: ServiceView): Watched {
+function watchService(view: MeshView, service: ServiceView, isSteady: boolean): Watched {
   const { update, updated, replicas } = service;
   // Whoever asks right after this is over must not meet what was replaced.
   const surplus = view.tasks.filter((task) => {
@@ -103,7 +127,8 @@ function watchService(view: MeshView, service: ServiceView): Watched {
     case "rolling-back":
       return { line: `${count}, rolling back: ${update.message}`, state: "moving" };
     default: {
-      const isDone = update.state === "completed" && updated === replicas && surplus === 0;
+      const isThere = update.state === "completed" && updated === replicas && surplus === 0;
+      const isDone = isThere && isSteady;
       return { line: isDone ? `${count}, converged` : count, state: isDone ? "done" : "moving" };
     }
   }

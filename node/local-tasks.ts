@@ -144,6 +144,8 @@ export class LocalTasks {
     task.stopping = true;
     task.givenUp = failed;
     this.#change(task, moment, { state: "stopping", ready: false, reason });
+    // Its engine has never shown it, and would answer no order to stop it.
+    if (!task.seen) this.#end(task, undefined, moment);
   }
 
   forget(task: TaskId): void {

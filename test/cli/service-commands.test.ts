@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RevisionView } from "../../model/view.ts";
+import type { TaskId } from "../../model/ids.ts";
+import type { RevisionView, TaskView } from "../../model/view.ts";
 import { key, makeFake, sentences, type } from "./fake-world.ts";
 import { helloView, meshView, serviceView, specFrom, webSpec } from "./views.ts";
 
@@ -94,6 +95,23 @@ test("scale writes the scale document alone, signed by the person, and waits", (
     [["scale/hello/web", { kind: "scale", service: "hello/web", replicas: 6 }]],
   );
   assert.deepEqual(fake.err, ["hello/web  3/6 ready", "hello/web  6/6 ready, converged"]);
+});
+
+test("a replica that crashes in its first second has not converged", () => {
+  const fake = makeFake({ view: helloView() });
+  const start = fake.view;
+  const services = [serviceView("hello/web", 3)];
+  const [task] = start.tasks as [TaskView];
+  const crashed = { ...task, state: "failed", ready: false } as const;
+  const next = { ...task, task: "another" as TaskId, failures: 1 };
+  fake.view = { ...start, services, tasks: [task] };
+  let endedAt = 0;
+  fake.onSleep = (sleeps) => {
+    endedAt = sleeps;
+    if (sleeps === 3) fake.view = { ...start, services, tasks: [crashed, next] };
+  };
+  assert.equal(type(fake, "service scale web=3").code, 0);
+  assert.ok(endedAt > 25, `done after ${endedAt} looks, 5 s are 25`);
 });
 
 test("waiting ends with exit code 1 when nothing moves, and names the service's problems", () => {

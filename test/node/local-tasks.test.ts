@@ -54,3 +54,17 @@ test("what had failed before a restart still counts after it", () => {
   tasks.observe(report(row, "exited"), moment);
   assert.equal(tasks.failures.count(row), 4);
 });
+
+test("a task that its engine never showed is over as soon as nobody wants it", () => {
+  const tasks = new LocalTasks(defaults);
+  const row = facts("1@a preparing");
+  tasks.begin(row);
+  const task = tasks.get(row.task);
+  assert.ok(task !== undefined);
+  tasks.stop(task, moment, "its service was removed", false);
+  assert.deepEqual(
+    [task.facts.state, task.facts.reason, task.endedAtMs],
+    ["complete", "its service was removed", nowMs],
+  );
+  assert.equal(tasks.failures.count(row), 0);
+});
