@@ -3,7 +3,7 @@
  * that says where. Called only when the caller has been found to be allowed to ask.
  */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import type { SpecDocument } from "../model/documents.ts";
 import { mistakesIn, parseSpecDocument } from "../model/parse.ts";
 import { OperationError, type Problem } from "../model/problem.ts";

@@ -3,7 +3,7 @@
  * server and docs/api.md all follow this table.
  */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import {
   draftsAnswer,
   draftsRequest,

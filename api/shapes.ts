@@ -4,7 +4,7 @@
  * are left alone. Bytes travel as base64.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { NodeId, TaskId } from "../model/ids.ts";
 import type { Plan } from "../model/plan.ts";
 import { explain, type Problem } from "../model/problem.ts";

@@ -10,9 +10,9 @@ export const summary =
   "agents of an idle mesh of 3, then 10: RSS of the largest, CPU of the busiest";
 
 const sizes = [3, 10] as const;
-/** Just after joining there is more to do than later. */
-const settleMs = 20_000;
-const measureMs = 30_000;
+/** In its first minute an agent still compiles, and compares its state often. */
+const settleMs = 60_000;
+const measureMs = 60_000;
 /** Linux counts a process's CPU in hundredths of a second on every machine we know. */
 const ticksPerSecond = 100;
 

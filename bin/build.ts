@@ -5,6 +5,7 @@
  */
 
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
 
@@ -29,6 +30,23 @@ const unused: Plugin = {
   },
 };
 
+/**
+ * Node's own modules come by `require`: an `import` reads every property of theirs, which loads
+ * what they load only when it is asked for; of node:http that is a whole client for WebSockets.
+ */
+const lazyBuiltins: Plugin = {
+  name: "lazy-builtins",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^[a-z:_/0-9]+$/ }, ({ path, kind }) => {
+      if (!isBuiltin(path) || kind !== "import-statement") return undefined;
+      return { path, namespace: "builtin" };
+    });
+    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 async function main(): Promise<void> {
   mkdirSync(dist, { recursive: true });
   const fresh = mkdtempSync(join(dist, "new-"));
@@ -44,7 +62,7 @@ async function main(): Promise<void> {
       // Names stay, so that an error's stack tells where it was; white space is memory.
       minifySyntax: true,
       minifyWhitespace: true,
-      plugins: [unused],
+      plugins: [unused, lazyBuiltins],
       banner: { js: banner },
       logLevel: "error",
     });

@@ -10,7 +10,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { problemsAnswer } from "../api/shapes.ts";
 import { OperationError, type Problem } from "../model/problem.ts";
 import type { AgentFile, AgentStart, LocalAgent } from "./world.ts";
@@ -95,6 +95,7 @@ const agentFlags = [
   "--disable-warning=ExperimentalWarning",
   "--max-semi-space-size=1",
   "--v8-pool-size=1",
+  "--no-parallel-scavenge",
 ];
 
 function launch(entryPath: string, start: AgentStart): ChildProcess {

@@ -3,7 +3,7 @@
  * own (cli/context-file.ts); here is only what it means.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { MeshId } from "../model/ids.ts";
 import type { Problem } from "../model/problem.ts";
 

@@ -15,13 +15,14 @@ import type { NodeId } from "../model/ids.ts";
 import { isLoopback } from "./addresses.ts";
 import type { Admission } from "./admission.ts";
 import type { Insides } from "./libp2p-node.ts";
+import type { OwnAddresses } from "./own-addresses.ts";
 
 /**
- * Between two questions to the LAN, ms. The first comes at once, and whoever has a new address
- * dials by itself; each question is answered by everyone, so ten hosts asking every ten seconds
- * would be a fifth of an idle agent's work.
+ * Between two questions to the LAN, ms. The first comes at once, as does one after every change of
+ * this host's addresses; each is answered by everyone, to everyone, so that ten hosts asking once a
+ * minute were a seventh of an idle agent's work on its main thread.
  */
-const intervalMs = 60_000;
+const intervalMs = 600_000;
 /** One answer of a LAN neighbour names at most so many. */
 const addressesMax = 16;
 
@@ -31,6 +32,7 @@ export async function startDiscovery(
   insides: Insides,
   secret: Uint8Array,
   admission: Admission,
+  own: Pick<OwnAddresses, "onChanged">,
   learn: (node: NodeId, address: string) => void,
 ): Promise<Discovery> {
   const create = mdns({ serviceTag: serviceTag(secret), interval: intervalMs });
@@ -44,7 +46,15 @@ export async function startDiscovery(
     for (const address of far.length > 0 ? far : addresses) learn(node, address);
   });
   await service.start();
-  return service;
+  let ready: Promise<unknown> = Promise.resolve();
+  // Its first question comes with its start.
+  own.onChanged(() => {
+    ready = ready
+      .then(() => service.stop())
+      .then(() => service.start())
+      .catch(() => {});
+  });
+  return { stop: () => ready.then(() => service.stop()) };
 }
 
 /** Says nothing of the secret, and nothing of the mesh to whoever does not have it. */

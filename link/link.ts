@@ -151,7 +151,7 @@ class Libp2pLink implements Link {
     if (!mdns) return;
     const learn = (peer: NodeId, address: string): void => this.#redialler.learn(peer, address);
     try {
-      this.#discovery = await startDiscovery(insides, secret, this.#admission, learn);
+      this.#discovery = await startDiscovery(insides, secret, this.#admission, this.#own, learn);
     } catch (error) {
       // A host without multicast still has its static peers.
       log("mdns-unavailable", { detail: reasonOf(error) });

@@ -1,12 +1,12 @@
 /**
- * This host's own addresses, looked at every second: a laptop moves, DHCP changes its mind, a cable
- * is pulled. Nothing tells us, and looking costs a tenth of a millisecond. A door.
+ * This host's own addresses, looked at every other second: a laptop moves, DHCP changes its mind, a
+ * cable is pulled. Nothing tells us, and looking costs a tenth of a millisecond. A door.
  */
 
 import { networkInterfaces } from "node:os";
 import { announcedAddresses, type Bound, type Interface } from "./addresses.ts";
 
-const lookMs = 1_000;
+const lookMs = 2_000;
 
 export class OwnAddresses {
   readonly #bound: readonly Bound[];

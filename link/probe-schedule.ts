@@ -41,7 +41,7 @@ export type ProbeStep = {
 };
 
 /** A schedule with nothing to do still wakes this often, ms: it notices a stall by being late. */
-const pulseMs = 400;
+const pulseMs = 500;
 /** Stalls make at most this much patience: timeouts of four times the usual. */
 const strainMax = 3;
 /** This long without a stall takes one step of it back, ms. */

@@ -19,7 +19,7 @@ import type { ProbeTarget, ProbeVerdict } from "../ports.ts";
 
 /** All in ms, but for `jitter` and `missesMax`. */
 export type ProbeTimes = {
-  /** Between two probes of a member that answers. 250 to 500: a death waits for the next one. */
+  /** Between two probes of a member that answers. 250 to 750: a death waits for the next one. */
   readonly intervalMs: number;
   /** Share of the interval by which it varies either way: observers must not march in step. */
   readonly jitter: number;
@@ -41,9 +41,9 @@ export type ProbeTimes = {
   readonly stallMs: number;
 };
 
-/** A death is seen after 400 to 1,100 ms, after a reset within 200 ms. */
+/** A death is seen after 400 to 1,360 ms, after a reset within 200 ms. */
 export const probeTimes: ProbeTimes = {
-  intervalMs: 500,
+  intervalMs: 700,
   jitter: 0.2,
   timeoutMinMs: 200,
   timeoutMaxMs: 1_000,

@@ -4,7 +4,7 @@
  * know are left alone; the bytes that carried them are relayed as they came.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Row, SpecDocument } from "./documents.ts";
 import { isName, type ServiceId, splitServiceId } from "./ids.ts";
 

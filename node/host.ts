@@ -18,7 +18,7 @@ import type { Effect, Event, OperatorWrite, Timer } from "./effects.ts";
 /** Dice have 32 bits. */
 const diceSides = 2 ** 32;
 /** The probes' worker hears from the main loop this often, ms: see `Probes.beat`. */
-const beatMs = 100;
+const beatMs = 500;
 
 export type HostTrace = (event: Event, effects: readonly Effect[], moment: Moment) => void;
 

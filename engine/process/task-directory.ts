@@ -22,7 +22,7 @@ import {
 } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { TaskId } from "../../model/ids.ts";
 import { parseSpecDocument } from "../../model/parse.ts";
 import type { StartOrder } from "../../ports.ts";

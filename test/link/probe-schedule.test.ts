@@ -38,7 +38,7 @@ for (const [name, reply, story] of stories) {
   });
 }
 
-test("a death is seen within 1,120 ms, at whatever moment, and never before 400 ms", () => {
+test("a death is seen within 1,360 ms, at whatever moment, and never before 400 ms", () => {
   fc.assert(
     fc.property(fc.integer({ min: 500, max: 3_000 }), fc.nat(1_000), (deathMs, seed) => {
       const bench = new ProbeBench(
@@ -48,7 +48,7 @@ test("a death is seen within 1,120 ms, at whatever moment, and never before 400 
       bench.observe(target("a"));
       bench.run(deathMs + 2_000);
       const afterMs = (bench.saidAt("unreachable") ?? Number.POSITIVE_INFINITY) - deathMs;
-      assert.ok(afterMs >= 400 && afterMs <= 1_120, `${afterMs} ms`);
+      assert.ok(afterMs >= 400 && afterMs <= 1_360, `${afterMs} ms`);
     }),
   );
 });
@@ -97,7 +97,7 @@ test("a loop that turns again is reachable", () => {
   bench.run(6_000);
   assert.equal(bench.story(), "a reachable, a hung, a reachable");
   const hungMs = bench.saidAt("hung") as number;
-  assert.ok(hungMs >= 3_000 && hungMs <= 3_485, `${hungMs} ms`);
+  assert.ok(hungMs >= 3_000 && hungMs <= 3_860, `${hungMs} ms`);
 });
 
 test("no stall of our own makes others unreachable, however long", () => {
@@ -168,9 +168,9 @@ test("a machine that stalls again and again is more patient, and recovers", () =
     bench.run(5_000);
     return (bench.saidAt("unreachable") as number) - deadMs;
   };
-  assert.ok(deathAfter(0, 0) <= 980);
+  assert.ok(deathAfter(0, 0) <= 1_250);
   assert.ok(deathAfter(3, 0) >= 1_300);
-  assert.ok(deathAfter(3, 30_000) <= 980);
+  assert.ok(deathAfter(3, 30_000) <= 1_250);
 });
 
 test("a late answer takes back the misses up to its own round, and no later ones", () => {
@@ -200,7 +200,7 @@ test("one address is probed while it answers; the others are found when it does 
 
   working = "/5";
   bench.run(3_000);
-  assert.deepEqual(new Set(bench.sends.slice(-5).map(({ address }) => address)), new Set(["/5"]));
+  assert.deepEqual(new Set(bench.sends.slice(-3).map(({ address }) => address)), new Set(["/5"]));
   assert.equal(bench.story(), "a reachable", "it moved to another listed address unnoticed");
 });
 
@@ -239,7 +239,7 @@ test("members are probed together, and a stray one joins the others in time", ()
   const later = bench.sends.slice(before);
   const moments = new Set(later.map(({ atMs }) => atMs));
   assert.equal(later.length, 3 * moments.size);
-  assert.ok(moments.size >= 20 && moments.size <= 36, `${moments.size} turns`);
+  assert.ok(moments.size >= 12 && moments.size <= 24, `${moments.size} turns`);
 });
 
 test("verdicts are repeated now and then, and cease with the observation", () => {
@@ -302,6 +302,9 @@ const anything: fc.Arbitrary<ProbeEvent> = fc.oneof(
   fc.constant({ kind: "slept" as const }),
 );
 
+/** A schedule turns at least this often, ms, to see by its lateness that the machine stalled. */
+const pulseMs = 500;
+
 test("whatever happens, in whatever order: paced sends, and turns that do not pile up", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(anything, fc.nat(600)), { maxLength: 60 }), (events) => {
@@ -309,7 +312,7 @@ test("whatever happens, in whatever order: paced sends, and turns that do not pi
       for (const [event, pauseMs] of events) {
         bench.on(event);
         bench.run(pauseMs);
-        assert.ok(bench.schedule.dueMs() <= bench.nowMs + probeTimes.intervalMs);
+        assert.ok(bench.schedule.dueMs() <= bench.nowMs + pulseMs);
       }
       const hastened = events.filter(([event]) => event.kind === "hasten").length;
       const rounds =
