@@ -14,7 +14,7 @@ export class Exchange {
   readonly #hangUpMs: number;
   readonly #connectMs: number;
   readonly #connectedMs: number;
-  #askedMs: number;
+  #askedMs: number | undefined;
   #state: "waiting" | "judged" | "finished" = "waiting";
 
   /** Begins when the endpoint has taken the connection, which was asked of it at `startedMs`. */
@@ -29,13 +29,13 @@ export class Exchange {
     this.#candidate = candidate;
     this.#clock = clock;
     this.#hangUpMs = hangUpMs;
-    this.#connectedMs = this.#askedMs = clock.monotonicMs();
+    this.#connectedMs = clock.monotonicMs();
     this.#connectMs = this.#connectedMs - startedMs;
   }
 
   /** The client's first bytes have gone out. One that speaks second is asked by connecting. */
   asked(): void {
-    this.#askedMs = this.#clock.monotonicMs();
+    this.#askedMs ??= this.#clock.monotonicMs();
   }
 
   /** The endpoint's first bytes are here. */
@@ -43,7 +43,11 @@ export class Exchange {
     if (this.#state !== "waiting") return;
     this.#state = "judged";
     const nowMs = this.#clock.monotonicMs();
-    this.#balancer.answered(this.#candidate, this.#connectMs + nowMs - this.#askedMs, nowMs);
+    this.#balancer.answered(
+      this.#candidate,
+      this.#connectMs + nowMs - (this.#askedMs ?? this.#connectedMs),
+      nowMs,
+    );
   }
 
   /** The endpoint ended or reset while its client had more to say. */

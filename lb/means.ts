@@ -26,6 +26,8 @@ export type Counters = {
   /** Endpoints that did not take a connection, and how often another one was tried. */
   connectFailures: number;
   retries: number;
+  /** First questions asked again elsewhere because their node was lost before it answered. */
+  replays: number;
   /** Payload from and to TCP clients, counted as connections end. */
   bytesIn: number;
   bytesOut: number;
@@ -54,6 +56,7 @@ export class Means {
     connectionsRefused: 0,
     connectFailures: 0,
     retries: 0,
+    replays: 0,
     bytesIn: 0,
     bytesOut: 0,
     forwardsNow: 0,

@@ -3,7 +3,8 @@
  * endpoint. A door; begin reading at `#serve`.
  *
  * No byte of the client is read before an endpoint has taken the connection, so trying another one
- * is always safe. Listeners come and go without touching connections, and so do endpoints: a
+ * is always safe; after that only a node that is lost and a question that may be asked twice make
+ * it so (lb/first-question.ts). Listeners come and go without touching connections, and so do endpoints: a
  * connection ends when one of its sides ends it, or when its stream to another node is aborted.
  */
 
@@ -15,6 +16,7 @@ import type { PortKey } from "../model/spec.ts";
 import type { Backends } from "./backends.ts";
 import type { Candidate } from "./balancer.ts";
 import { Exchange } from "./exchange.ts";
+import { askFirst } from "./first-question.ts";
 import { openForward } from "./introduction.ts";
 import { join } from "./join.ts";
 import { type Means, reset } from "./means.ts";
@@ -78,9 +80,10 @@ export class TcpDoor {
     const { clock, config, counters } = this.#means;
     const { balancer, port } = backends;
     counters.connections++;
-    const deadlineMs = clock.monotonicMs() + config.deadlineMs;
+    let deadlineMs = clock.monotonicMs() + config.deadlineMs;
     // Made with the first failure, as most connections have none.
     let tried: Set<TaskId> | undefined;
+    let question: Buffer | undefined;
     while (!client.destroyed && (tried?.size ?? 0) < config.triesMax) {
       const candidate =
         balancer.pick(clock.monotonicMs(), tried) ??
@@ -90,14 +93,22 @@ export class TcpDoor {
       const startedMs = clock.monotonicMs();
       balancer.begin(candidate);
       const timeoutMs = Math.min(config.connectMs, deadlineMs - startedMs);
-      const upstream = await reach(this.#means, candidate.endpoint, port, timeoutMs);
+      const upstream = await reach(this.#means, candidate.endpoint, port, timeoutMs, question);
       if (upstream !== undefined) {
         const exchange = new Exchange(balancer, candidate, clock, startedMs, config.hangUpMs);
-        return this.#join(client, upstream, exchange);
+        if (upstream.kind === "socket" || question !== undefined) {
+          return this.#join(client, upstream, exchange);
+        }
+        question = await askFirst(client, upstream.stream, () => exchange.asked());
+        if (question === undefined) return this.#join(client, upstream, exchange);
+        counters.replays++;
+        exchange.finished();
+        deadlineMs = clock.monotonicMs() + config.deadlineMs;
+      } else {
+        counters.connectFailures++;
+        balancer.finish(candidate);
       }
-      counters.connectFailures++;
       balancer.failed(candidate, clock.monotonicMs());
-      balancer.finish(candidate);
       tried ??= new Set();
       tried.add(candidate.endpoint.task);
     }
@@ -139,6 +150,7 @@ export class TcpDoor {
     const far = upstream.stream;
     const client = far.destroyed ? undefined : this.#connect(accepted, upstream, exchange);
     if (client === undefined) {
+      if (!accepted.destroyed) exchange.hungUp();
       exchange.finished();
       reset(far);
       reset(accepted);
@@ -183,17 +195,21 @@ const backlog = 4_096;
 /** What a machine says that has no IPv6. */
 const withoutIpv6 = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
 
-/** Undefined when the endpoint cannot be reached, for whatever reason. */
+/** Undefined when the endpoint cannot be reached, for whatever reason. It is asked `question`. */
 async function reach(
   means: Means,
   endpoint: Endpoint,
   port: PortKey,
   timeoutMs: number,
+  question: Buffer | undefined,
 ): Promise<Upstream | undefined> {
   if (timeoutMs <= 0) return undefined;
   try {
-    if (!endpoint.local) {
-      return { kind: "stream", stream: await openForward(means, endpoint, port, timeoutMs) };
+    if (!endpoint.local || question !== undefined) {
+      const open = endpoint.local ? connect : openForward;
+      const stream = await open(means, endpoint, port, timeoutMs);
+      if (question !== undefined) stream.write(question);
+      return { kind: "stream", stream };
     }
     const back = new Flow();
     const stream = await connect(means, endpoint, port, timeoutMs, back.onread);

@@ -7,7 +7,9 @@
  * - `for await` over a stream never pauses it; `pause()` inside the dispatch of `resume()` leaves
  *   yamux handing out window while the stream hoards (`#resume`).
  * - A connection that dies ends its streams without an error. Only an end that the other side
- *   announced is an end; any other is a reset, or a torn transfer would pass for a whole one.
+ *   announced is an end; any other is a reset, or a torn transfer would pass for a whole one. The
+ *   error's code tells who is gone: ECONNRESET, the stream's other end reset it; ECONNABORTED, the
+ *   connection was lost, and whatever was under way on it.
  *
  * Needs a window no larger than the read buffer: link/secure-transport.ts.
  */
@@ -59,10 +61,10 @@ class StreamDuplex extends Duplex {
     stream.addEventListener("end", () => this.#end());
     stream.addEventListener("close", ({ error }) => {
       const isWhole = this.#isAnnounced && this.#isFinishing;
-      if (error !== undefined || !isWhole) this.destroy(resetError(error));
+      if (error !== undefined || !isWhole) this.destroy(this.#resetError(error));
     });
     if (stream.readableEnded) this.#end();
-    else if (stream.status !== "open") this.destroy(resetError());
+    else if (stream.status !== "open") this.destroy(this.#resetError());
   }
 
   #take(data: Uint8Array | Iterable<Uint8Array>): void {
@@ -78,7 +80,7 @@ class StreamDuplex extends Duplex {
     if (this.destroyed || this.#isEnded) return;
     this.#isEnded = true;
     if (this.#isAnnounced) this.push(null);
-    else this.destroy(resetError());
+    else this.destroy(this.#resetError());
   }
 
   #pause(): void {
@@ -116,7 +118,7 @@ class StreamDuplex extends Duplex {
       if (this.#stream.send(bytes)) this.#release();
       else whenDrained(this.#stream, () => this.#release());
     } catch (error) {
-      this.#release(resetError(error));
+      this.#release(this.#resetError(error));
     }
   }
 
@@ -131,18 +133,19 @@ class StreamDuplex extends Duplex {
     // What it rejects with may be an event and no error.
     this.#stream.close().then(
       () => done(),
-      (cause: unknown) => done(resetError(cause)),
+      (cause: unknown) => done(this.#resetError(cause)),
     );
   }
 
   override _destroy(error: Error | null, done: Done): void {
     this.#stream.abort(error ?? new Error("destroyed"));
-    this.#release(error ?? resetError());
+    this.#release(error ?? this.#resetError());
     done(error);
   }
-}
 
-function resetError(cause?: unknown): Error {
-  const error = new Error("the stream was reset", cause === undefined ? {} : { cause });
-  return Object.assign(error, { code: "ECONNRESET" });
+  #resetError(cause?: unknown): Error {
+    const error = new Error("the stream was reset", cause === undefined ? {} : { cause });
+    const code = this.#stream.status === "reset" ? "ECONNRESET" : "ECONNABORTED";
+    return Object.assign(error, { code });
+  }
 }

@@ -164,7 +164,6 @@ describe("a mesh of three real hosts", onHosts, () => {
     const [first] = bed.hosts as [Host];
     const before = await containers();
     const load = await Load.start(bed, urls(bed.hosts.slice(1)));
-    const killedMs = Date.now();
     await mesh.killAgent(first);
     await until(
       async () => (await mesh.view(bed.host(2))).nodes.some(({ status }) => status === "down"),
@@ -175,13 +174,8 @@ describe("a mesh of three real hosts", onHosts, () => {
     await mesh.untilWhole();
     await until(async () => (await serving(first)).length === 6, movedMsMax, "six replicas");
     await load.stop();
-    // A connection that the killed agent was carrying in that moment ends with it; no other does.
-    const others = load.failures.filter(({ open, atMs }) => !open || atMs > killedMs + 300);
-    assert.deepEqual(others, []);
-    assert.ok(
-      load.failures.length <= 3,
-      `${load.failures.length} of ${load.answers.length} failed`,
-    );
+    // What the killed agent was carrying in that moment is asked of another replica.
+    assert.deepEqual(load.failures, [], `of ${load.answers.length} requests`);
     const after = await containers();
     for (const [id, startedAt] of before.get(first.name) ?? []) {
       const now = after.get(first.name)?.get(id);
