@@ -4,8 +4,9 @@
  *
  * No byte of the client is read before an endpoint has taken the connection, so trying another one
  * is always safe; after that only a node that is lost and a question that may be asked twice make
- * it so (lb/first-question.ts). Listeners come and go without touching connections, and so do endpoints: a
- * connection ends when one of its sides ends it, or when its stream to another node is aborted.
+ * it so (lb/first-question.ts). Listeners come and go without touching connections, and so do
+ * endpoints: a connection ends when one of its sides ends it, or when its stream to another node
+ * is aborted.
  */
 
 import net from "node:net";

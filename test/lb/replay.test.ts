@@ -30,7 +30,7 @@ type Scene = Nodes & {
   offerOwn(): Promise<{ heard: string[] }>;
 };
 
-/** A client has asked, through this node, a task of the other one that does not answer by itself. */
+/** A client has asked, through this node, a task of the other one that says nothing. */
 async function asked(t: TestContext, said: string): Promise<Scene> {
   const nodes = twoNodes(t);
   const heard: string[] = [];
