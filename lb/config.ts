@@ -1,7 +1,10 @@
 /** Settings of published ports. Each field says meaning, unit and how to choose. */
 
 export type ForwardConfig = {
-  /** Endpoints tried for one connection before its client is reset. */
+  /**
+   * Endpoints tried for one connection before its client is reset. Many: those of a node that was
+   * just lost refuse at once, one after the other, and what takes long is bounded by `deadlineMs`.
+   */
   readonly triesMax: number;
   /** For one endpoint to take a connection, ms: a LAN's worst, and less than `deadlineMs`. */
   readonly connectMs: number;
@@ -34,7 +37,7 @@ export type ForwardConfig = {
 };
 
 export const forwardDefaults: ForwardConfig = {
-  triesMax: 3,
+  triesMax: 8,
   connectMs: 2_000,
   deadlineMs: 5_000,
   holdMs: 2_000,

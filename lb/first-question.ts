@@ -13,10 +13,12 @@ import { maySendAgain } from "./question.ts";
 /** What `link/stream-duplex.ts` says of a stream whose connection has gone. */
 const lostCode = "ECONNABORTED";
 
+const nothing = Buffer.alloc(0);
+
 /**
- * Passes the client's first bytes on and waits for what comes next. Resolves with those bytes when
- * the node was lost and they are for another endpoint; with undefined when the two sides are to be
- * joined as they are, whatever has become of them.
+ * Passes the client's first bytes on and waits for what comes next. Resolves with what is to be
+ * asked of another endpoint when the node was lost: those bytes, or none when none were sent yet.
+ * Resolves with undefined when the two sides are to be joined, whatever has become of them.
  */
 export async function askFirst(
   client: Duplex,
@@ -24,6 +26,7 @@ export async function askFirst(
   asked: () => void,
 ): Promise<Buffer | undefined> {
   await stirred(client, far);
+  if (isLost(far)) return isOver(client) ? undefined : nothing;
   if (far.readableLength > 0 || isOver(far)) return undefined;
   const question: Buffer | null = client.read();
   if (question === null) return undefined;
@@ -31,12 +34,13 @@ export async function askFirst(
   far.write(question);
   if (!maySendAgain(question)) return undefined;
   await stirred(client, far);
-  const isUnanswered = far.readableLength === 0 && !far.readableEnded;
-  return isUnanswered && isLost(far) && !isOver(client) ? question : undefined;
+  return isLost(far) && !isOver(client) ? question : undefined;
 }
 
+/** Without a byte to us, before or after. */
 function isLost(far: Duplex): boolean {
-  return (far.errored as NodeJS.ErrnoException | null)?.code === lostCode;
+  const { code } = (far.errored ?? {}) as NodeJS.ErrnoException;
+  return code === lostCode && far.readableLength === 0 && !far.readableEnded;
 }
 
 function isOver(stream: Duplex): boolean {

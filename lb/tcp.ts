@@ -97,11 +97,12 @@ export class TcpDoor {
       const upstream = await reach(this.#means, candidate.endpoint, port, timeoutMs, question);
       if (upstream !== undefined) {
         const exchange = new Exchange(balancer, candidate, clock, startedMs, config.hangUpMs);
-        if (upstream.kind === "socket" || question !== undefined) {
-          return this.#join(client, upstream, exchange);
-        }
-        question = await askFirst(client, upstream.stream, () => exchange.asked());
-        if (question === undefined) return this.#join(client, upstream, exchange);
+        const again =
+          upstream.kind === "socket" || question !== undefined
+            ? undefined
+            : await askFirst(client, upstream.stream, () => exchange.asked());
+        if (again === undefined) return this.#join(client, upstream, exchange);
+        if (again.length > 0) question = again;
         counters.replays++;
         exchange.finished();
         deadlineMs = clock.monotonicMs() + config.deadlineMs;

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import type net from "node:net";
 import type { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { until } from "../until.ts";
 import {
   dial,
@@ -148,4 +149,19 @@ test("a client that speaks second is joined as it is", async (t) => {
   client.end(question);
   const [echoed] = (await once(client, "data")) as [Buffer];
   assert.equal(String(echoed), question);
+});
+
+test("a client that has not spoken yet is joined to another task, and may speak to that", async (t) => {
+  const { client, streams, near, far, offerOwn } = await asked(t, "");
+  await until(() => far.stats().forwards === 1, 2_000);
+  // The acceptance is on its way, and is read before the next turn has passed.
+  await nextTurn();
+  await nextTurn();
+  const second = await offerOwn();
+  lose(streams[0]);
+  await until(() => near.stats().replays === 1, 2_000);
+  client.write("POST /buy HTTP/1.1\r\n\r\n");
+  const [told] = (await once(client, "data")) as [Buffer];
+  assert.equal(String(told), answer);
+  assert.deepEqual(second.heard, ["POST /buy HTTP/1.1\r\n\r\n"]);
 });

@@ -107,8 +107,8 @@ test("an endpoint that does not answer in time is given up for another one", asy
   assert.deepEqual(aborted, ["aborted"]);
 });
 
-test("after three endpoints that refuse, the client is reset", async (t) => {
-  const { near } = twoNodes(t);
+test("after as many endpoints as may be tried have refused, the client is reset", async (t) => {
+  const { near } = twoNodes(t, { config: { triesMax: 3 } });
   const [port, dead] = [await freePort(), await freePort()];
   const all = [1, 2, 3, 4, 5].map((slot) => endpoint(slot, dead));
   near.install(table([tcpPort(port)], all));
