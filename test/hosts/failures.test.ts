@@ -156,19 +156,22 @@ describe("failures of real hosts", onHosts, () => {
       (await lone.exec(["docker", "ps", "-q", "--filter", vaultLabel])).trim();
     assert.notEqual(await onLone(), "", "there is something to end");
     await bed.lan.setCable(lone.number, "down");
-    const endedMs = await time(async () => (await onLone()) === "", 30_000, "their end");
-    t.diagnostic(`the last of them ended ${endedMs} ms after the cut`);
-    // docs/failures.md: 8 s, and the grace period of 1 s.
-    assert.ok(endedMs <= 9_000, `${endedMs} ms`);
-    const all = async () => {
-      const { tasks } = await mesh.view(near);
-      const mine = tasks.filter(({ service: of, ready, standing }) => {
-        return of === "vault/keys" && ready && standing === "current";
-      });
-      return mine.length === 2 && mine.every(({ nodeName }) => nodeName !== lone.name);
-    };
-    await until(all, 30_000, "both on the greater side");
-    await bed.lan.setCable(lone.number, "up");
+    try {
+      const endedMs = await time(async () => (await onLone()) === "", 30_000, "their end");
+      t.diagnostic(`the last of them ended ${endedMs} ms after the cut`);
+      // docs/failures.md: 8 s, and the grace period of 1 s.
+      assert.ok(endedMs <= 9_000, `${endedMs} ms`);
+      const both = async () => {
+        const { tasks } = await mesh.view(near);
+        const mine = tasks.filter(({ service: of, ready, standing }) => {
+          return of === "vault/keys" && ready && standing === "current";
+        });
+        return mine.length === 2 && mine.every(({ nodeName }) => nodeName !== lone.name);
+      };
+      await until(both, 30_000, "both on the greater side");
+    } finally {
+      await bed.lan.setCable(lone.number, "up");
+    }
     await untilSettled();
     await mesh.shoal(near, ["stack", "rm", "--yes", "vault"]);
   });
