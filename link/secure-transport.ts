@@ -44,6 +44,9 @@ export function secureTransport(identity: Identity, secret: Uint8Array) {
  * A stream that is opened in the very moment in which its connection ends says so in a microtask of
  * its own, where nobody could catch what yamux throws then: it ended whole agents (libp2p/js-libp2p
  * issue 3415). The muxer is aborted instead, and with it the stream.
+ *
+ * And a muxer that is aborted aborts its connection first. It would reset its streams one by one,
+ * and the other side must be able to tell a task that reset a stream from an agent that has gone.
  */
 export function guarded(factory: StreamMuxerFactory): StreamMuxerFactory {
   return {
@@ -58,6 +61,11 @@ export function guarded(factory: StreamMuxerFactory): StreamMuxerFactory {
           queueMicrotask(() => muxer.abort(error as Error));
           return false;
         }
+      };
+      const abort = muxer.abort.bind(muxer);
+      muxer.abort = (error) => {
+        connection.abort(error);
+        abort(error);
       };
       return muxer;
     },

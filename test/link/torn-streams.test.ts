@@ -13,6 +13,8 @@ import { admitAll, linkAll, openNodes, type TestNode } from "./links.ts";
 test("what a muxer throws of a connection that has ended aborts it, and reaches nobody", async () => {
   const gone = new Error("Cannot write to a stream that is closed");
   let aborted: Error | undefined;
+  let isCut = false;
+  const connection = { abort: () => (isCut = true) } as unknown as MessageStream;
   const muxer = {
     send: () => {
       throw gone;
@@ -22,9 +24,10 @@ test("what a muxer throws of a connection that has ended aborts it, and reaches 
     },
   };
   const factory = { protocol: "/test", createStreamMuxer: () => muxer as unknown as StreamMuxer };
-  const made = guarded(factory as StreamMuxerFactory).createStreamMuxer({} as MessageStream);
+  const made = guarded(factory as StreamMuxerFactory).createStreamMuxer(connection);
   assert.equal((made as unknown as typeof muxer).send(), false);
   await until(() => aborted === gone, 1_000, "the abort");
+  assert.ok(isCut, "the connection first");
 });
 
 test("a stream that is opened as its connection ends is aborted, and nothing is thrown", async () => {
