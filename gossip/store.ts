@@ -94,7 +94,7 @@ export class Store {
       case "inventory":
         return answerInventory(this.#replica, frame, this.#retirement.settled);
       case "want":
-        if (frame.settled && !this.#retirement.settled) this.#retirement.disown(frame.revisions);
+        if (frame.settled) this.#retirement.disown(from, frame.revisions);
         return answerWant(this.#replica, frame);
       case "push":
         return this.#takePush(frame, moment);
@@ -233,6 +233,12 @@ export class Store {
   tidy(moment: Moment): void {
     this.#retirement.look(moment.wallMs, [...this.trust.view().nodes.keys()]);
     this.#replica.takeTouched();
+  }
+
+  /** Sealed revisions, all that are kept: what a backup holds beside the trust log. */
+  revisions(): Uint8Array[] {
+    const registers = this.keys("").map((key) => this.register(key));
+    return registers.flatMap((one) => one?.revisions.map(({ bytes }) => bytes) ?? []);
   }
 
   document(node: NodeId): NodeDocument | undefined {
