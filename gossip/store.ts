@@ -20,7 +20,7 @@ import type { Draft } from "../trust/authoring.ts";
 import type { TrustLog } from "../trust/log.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { rowValue } from "./documents.ts";
-import { answerInventory, answerSummary, answerWant, summarise } from "./exchange.ts";
+import { answerInventory, answerSummary, answerWant, summarise, unheardOf } from "./exchange.ts";
 import { type Frame, readFrame, writeFrame } from "./frames.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnDocument } from "./own-document.ts";
@@ -92,6 +92,9 @@ export class Store {
       case "summary":
         return answerSummary(this.#replica, frame, this.#retirement.settled);
       case "inventory":
+        if (frame.settled && !this.#retirement.settled) {
+          this.#retirement.disown(from, unheardOf(this.#replica, frame));
+        }
         return answerInventory(this.#replica, frame, this.#retirement.settled);
       case "want":
         if (frame.settled) this.#retirement.disown(from, frame.revisions);
