@@ -64,7 +64,7 @@ export function makeAnswers(backend: Backend, feed: ViewFeed, counters: Counters
       const facts = backend.trustFacts().map((fact) => Buffer.from(fact).toString("base64"));
       return ok({ facts });
     },
-    backup: () => ({ kind: "lines", lines: tellBackup(backend.backup()) }),
+    backup: ({ signal }) => ({ kind: "lines", lines: tellBackup(backend.backup(), signal) }),
     logs: ({ asked, only, body, signal }) => {
       const elsewhere = only ? undefined : makeElsewhere(asked, backend);
       return { kind: "lines", lines: readLogs(body, { backend, feed, elsewhere }, signal) };
@@ -102,9 +102,16 @@ async function write({ body, caller }: Call<"write">, backend: Backend): Promise
 }
 
 /** Encoded line by line, so that a large mesh is not in memory twice. */
-async function* tellBackup({ facts, revisions }: Writes): AsyncGenerator<unknown> {
+async function* tellBackup(
+  { facts, revisions }: Writes,
+  signal: AbortSignal,
+): AsyncGenerator<unknown> {
   for (const fact of facts) yield { fact: Buffer.from(fact).toString("base64") };
-  for (const revision of revisions) yield { revision: Buffer.from(revision).toString("base64") };
+  for (const revision of revisions) {
+    // Whoever may no longer ask is not told the rest; why is the handler's to say.
+    if (signal.aborted) return;
+    yield { revision: Buffer.from(revision).toString("base64") };
+  }
   yield { end: { facts: facts.length, revisions: revisions.length } };
 }
 
