@@ -63,14 +63,15 @@ before(
     );
     const deploy = ["deploy", "-f", "-"];
     await admin.shoal(deploy, { input: webCompose(port, 3) });
-    for (const name of ["gone", "later"]) await operator.shoal(deploy, { input: job(name) });
+    for (const name of ["gone", "later"])
+      await operator.shoal([...deploy, "--detach"], { input: job(name) });
     await operator.shoal(["stack", "rm", "gone", "--yes"]);
     const update = ["service", "update", "--label-add", "x=1", "--detach", "later/a"];
     await operator.shoal(update);
     await operator.shoal(["service", "scale", `${service}=4`]);
     await untilWhole(agents, founders);
   },
-  { timeout: 90_000 },
+  { timeout: 180_000 },
 );
 after(async () => await agents.close());
 
@@ -147,6 +148,15 @@ test("with every node lost, one of nothing but the backup is the mesh again", as
   assert.deepEqual(await names(fifth), ["later/a", service]);
   assert.match(await ask(fifth, port), /^v1 /);
   assert.equal(await admin.shoal(["service", "history", "later/a"]), history);
+});
+
+test("a restored node that is killed at once is what it was", async () => {
+  const { self } = await agents.view(fifth);
+  for (const pid of agents.agentPids(fifth)) process.kill(pid, "SIGKILL");
+  await until(() => agents.agentPids(fifth).length === 0, 5_000, "its death");
+  await agents.start(fifth);
+  await untilServing(fifth, 4);
+  assert.equal((await agents.view(fifth)).self, self);
 });
 
 test("others join it by invite, and people talk to it as before", async () => {
