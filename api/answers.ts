@@ -6,7 +6,7 @@ import { OperationError } from "../model/problem.ts";
 import type { MeshEvent, MeshView } from "../model/view.ts";
 import type { ExecOptions } from "../ports.ts";
 import { type Asked, type Caller, forbid } from "./authority.ts";
-import type { Backend } from "./backend.ts";
+import type { Backend, Writes } from "./backend.ts";
 import { diffViews } from "./events.ts";
 import { foreign, readJson, refusal } from "./exchange.ts";
 import { serveExec } from "./exec-session.ts";
@@ -64,6 +64,7 @@ export function makeAnswers(backend: Backend, feed: ViewFeed, counters: Counters
       const facts = backend.trustFacts().map((fact) => Buffer.from(fact).toString("base64"));
       return ok({ facts });
     },
+    backup: ({ signal }) => ({ kind: "lines", lines: tellBackup(backend.backup(), signal) }),
     logs: ({ asked, only, body, signal }) => {
       const elsewhere = only ? undefined : makeElsewhere(asked, backend);
       return { kind: "lines", lines: readLogs(body, { backend, feed, elsewhere }, signal) };
@@ -98,6 +99,20 @@ async function write({ body, caller }: Call<"write">, backend: Backend): Promise
   const written = await backend.write({ revisions, facts });
   if (written.problems.length > 0) throw new OperationError(written.problems);
   return ok({ revisions: written.revisions, peers: written.peers });
+}
+
+/** Encoded line by line, so that a large mesh is not in memory twice. */
+async function* tellBackup(
+  { facts, revisions }: Writes,
+  signal: AbortSignal,
+): AsyncGenerator<unknown> {
+  for (const fact of facts) yield { fact: Buffer.from(fact).toString("base64") };
+  for (const revision of revisions) {
+    // Whoever may no longer ask is not told the rest; why is the handler's to say.
+    if (signal.aborted) return;
+    yield { revision: Buffer.from(revision).toString("base64") };
+  }
+  yield { end: { facts: facts.length, revisions: revisions.length } };
 }
 
 async function* followEvents(

@@ -27,6 +27,8 @@ export interface Backend {
   /** Sealed, in no order. */
   trustFacts(): readonly Uint8Array[];
   trustView(): TrustView;
+  /** All that a backup holds of replicated state, sealed, as it is now. */
+  backup(): Writes;
   /** Of tasks that run here. */
   readonly sessions: Sessions;
   /** Where a task runs, as far as this node has heard. */

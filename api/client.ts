@@ -8,11 +8,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SpecDocument } from "../model/documents.ts";
 import type { TaskId } from "../model/ids.ts";
 import type { Plan } from "../model/plan.ts";
+import { OperationError } from "../model/problem.ts";
 import type { MeshEvent, MeshView } from "../model/view.ts";
 import type { ExecOptions, ExecSession, TaskStats } from "../ports.ts";
 import type { Draft } from "../trust/authoring.ts";
+import { backupBytesMax } from "../trust/backup.ts";
 import type { Writes } from "./backend.ts";
 import { Caller, Renewed, type Signature, type Way } from "./caller.ts";
+import { foreign } from "./exchange.ts";
 import { LogCursors } from "./log-cursor.ts";
 import { toBase64 } from "./person.ts";
 import type { AnswerOf } from "./routes.ts";
@@ -36,6 +39,8 @@ export interface Client {
   write(writes: Writes): Promise<AnswerOf<"write">>;
   plan(documents: readonly SpecDocument[], removals: readonly string[]): Promise<Plan>;
   trust(): Promise<readonly Uint8Array[]>;
+  /** All of it, or a problem. */
+  backup(): Promise<Writes>;
   /** Ends when it is read, left, or the signal says so. */
   logs(query: LogQuery, signal?: AbortSignal): AsyncIterable<LogLine>;
   events(signal?: AbortSignal): AsyncIterable<MeshEvent>;
@@ -48,6 +53,8 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/** The largest mesh over a slow line, ms. */
+const backupMsMax = 10 * 60_000;
 /** So that no fault makes a follower of logs come again and again at once. */
 const renewMs = 200;
 
@@ -62,6 +69,7 @@ export async function openClient(way: Way, signature?: Signature): Promise<Clien
       answer("write", { revisions: revisions.map(toBase64), facts: facts.map(toBase64) }),
     plan: (documents, removals) => answer("plan", { documents, removals }),
     trust: async () => (await answer("trust")).facts,
+    backup: () => readBackup(caller),
     logs: (query, signal) => endable((own) => followLogs(caller, query, own), signal),
     events: (signal) => endable((own) => caller.lines("events", undefined, own), signal),
     exec: (task, options) => caller.exec(task, options),
@@ -73,6 +81,22 @@ export async function openClient(way: Way, signature?: Signature): Promise<Clien
     state: () => answer("state"),
     close: () => caller.close(),
   };
+}
+
+async function readBackup(caller: Caller): Promise<Writes> {
+  const facts: Uint8Array[] = [];
+  const revisions: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const line of caller.lines("backup", undefined, AbortSignal.timeout(backupMsMax))) {
+    const { fact, revision, end } = line;
+    if (fact !== undefined) facts.push(fact);
+    if (revision !== undefined) revisions.push(revision);
+    bytes += (fact?.length ?? 0) + (revision?.length ?? 0);
+    if (bytes > backupBytesMax) throw foreign("is larger than any backup");
+    const isWhole = end?.facts === facts.length && end.revisions === revisions.length;
+    if (isWhole) return { facts, revisions };
+  }
+  throw new OperationError({ code: "request-timeout", detail: "the backup ended before its end" });
 }
 
 async function* followLogs(

@@ -8,11 +8,21 @@ import { toString as toText } from "uint8arrays/to-string";
 import type { MeshId } from "../model/ids.ts";
 import { type Fact, writeFact } from "../trust/facts.ts";
 import { type Identity, identityFromSeed, verify } from "../trust/identity.ts";
-import { TrustLog, type TrustView } from "../trust/log.ts";
+import { TrustLog } from "../trust/log.ts";
+import type { TrustView } from "../trust/view.ts";
 
 export { type Draft, signSpec } from "../trust/authoring.ts";
+export {
+  backupBytesMax,
+  backupVersion,
+  readBackup,
+  writeBackup,
+} from "../trust/backup.ts";
 export type { PersonRole, Role } from "../trust/facts.ts";
 export { type InviteToken, mintInvite, parseInvite } from "../trust/invite.ts";
+export { prepareRestoration, printRestoration } from "../trust/restoration.ts";
+export { boxRandomBytes } from "../trust/sealed-box.ts";
+export type { TrustView } from "../trust/view.ts";
 
 /** A person's key: 32 bytes of seed, named by a peer id. */
 export type PersonKey = Identity;

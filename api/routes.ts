@@ -5,6 +5,7 @@
 
 import type * as z from "zod";
 import {
+  backupLine,
   draftsAnswer,
   draftsRequest,
   eventLine,
@@ -117,6 +118,17 @@ export const routes = {
     bodyBytesMax: 0,
     answer: trustAnswer,
     summary: "the signed facts of the trust log",
+  },
+  backup: {
+    method: "GET",
+    path: "/v1/backup",
+    role: "admin",
+    kind: "lines",
+    query: nothing,
+    body: nothing,
+    bodyBytesMax: 0,
+    answer: backupLine,
+    summary: "all signed facts and revisions, for `shoal backup`",
   },
   logs: {
     method: "POST",

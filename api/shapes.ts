@@ -137,6 +137,16 @@ export const planAnswer = z.looseObject({ steps }).transform((plan) => plan as u
 
 export const trustAnswer = z.looseObject({ facts: z.array(bytes) });
 
+/** One of them: what a backup holds, piece by piece, and then how much there was. */
+export const backupLine = z
+  .looseObject({
+    fact: bytes.optional(),
+    revision: bytes.optional(),
+    end: z.looseObject({ facts: whole, revisions: whole }).optional(),
+  })
+  // A line of problems has none of them.
+  .refine(({ fact, revision, end }) => (fact ?? revision ?? end) !== undefined, "says nothing");
+
 export const logLine = z
   .looseObject({
     task: name,

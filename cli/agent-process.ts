@@ -35,6 +35,7 @@ export function openLocalAgent(entryPath: string = entry): LocalAgent {
     isRoot: process.getuid?.() === 0,
     home: homedir(),
     read: readAgentFile,
+    seed: readSeed,
     async start(start) {
       await refuseRunning(start.data, start.socket);
       makeDirectory(start.data);
@@ -57,6 +58,16 @@ function readAgentFile(data: string): AgentFile | undefined {
   try {
     const result = shape.safeParse(JSON.parse(readFileSync(join(data, "mesh.json"), "utf8")));
     return result.success ? (result.data as unknown as AgentFile) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A node that could not begin has its key already. */
+function readSeed(data: string): Uint8Array | undefined {
+  try {
+    const seed = readFileSync(join(data, "node.key"));
+    return seed.length === 32 ? new Uint8Array(seed) : undefined;
   } catch {
     return undefined;
   }

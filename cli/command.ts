@@ -12,6 +12,8 @@ export type Command = {
   /** Arguments as help shows them: "SERVICE", "[STACK]", "SERVICE=REPLICAS...". */
   readonly usage: string;
   readonly summary: string;
+  /** What else a person has to know before, in its help. */
+  readonly more?: string;
   readonly options: readonly (readonly [flags: string, description: string])[];
   /** At least one, whole lines that begin with "shoal". */
   readonly examples: readonly string[];

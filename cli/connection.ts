@@ -53,6 +53,7 @@ export function connect(way: Way): Connection {
     write: async (writes) => (await client()).write(writes),
     plan: async (documents, removals) => (await client()).plan(documents, removals),
     trust: async () => (await client()).trust(),
+    backup: async () => (await client()).backup(),
     logs: (query) => later(async () => (await client()).logs(query)),
     events: () => later(async () => (await client()).events()),
     leave: async () => (await client()).leave(),
@@ -74,6 +75,42 @@ export function connectSocket(
   const context = { name: "", mesh: mesh ?? ("" as MeshId), secret: "", peers: [], socket };
   const target = { context: undefined, peers: [] };
   return connect({ target, context, dataDirectories: [], key: () => key });
+}
+
+/**
+ * By whichever of its peers answers first; undefined when none does. Throws when the only answers
+ * are that this key is refused.
+ */
+export async function connectFirst(
+  context: Context,
+  key: PersonKey,
+): Promise<Connection | undefined> {
+  const tried = context.peers.map(async (peer) => {
+    const target = { context: undefined, peers: [peer] };
+    const connection = connect({ target, context, dataDirectories: [], key: () => key });
+    await connection.version();
+    return connection;
+  });
+  let first: Connection;
+  try {
+    first = await Promise.any(tried);
+  } catch (error) {
+    const refused = refusals((error as AggregateError).errors);
+    if (refused.length > 0) throw new OperationError(refused);
+    return undefined;
+  }
+  // The others are let go as they come.
+  for (const one of tried) {
+    one.then((other) => (other === first ? undefined : other.close())).catch(() => undefined);
+  }
+  return first;
+}
+
+function refusals(errors: readonly unknown[]): Problem[] {
+  return errors.flatMap((error) => {
+    if (!(error instanceof OperationError)) throw error;
+    return error.problems.filter(({ code }) => code === "key-refused");
+  });
 }
 
 async function* later<Item>(open: () => Promise<AsyncIterable<Item>>): AsyncIterable<Item> {

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../model/problem.ts";
 import { openLocalAgent } from "./agent-process.ts";
-import { type Connection, connect, connectSocket } from "./connection.ts";
+import { readBytes, writePrivate } from "./backup-file.ts";
+import { type Connection, connect, connectFirst, connectSocket } from "./connection.ts";
 import { configDirectory, openPersonFiles } from "./context-file.ts";
 import { type Context, type ContextFile, findContext } from "./contexts.ts";
 import { runExec } from "./exec-session.ts";
@@ -56,9 +57,15 @@ export function openWorld(target: Target, version: string): LiveWorld {
       const known = files.contexts.contexts.find((context) => context.socket === socket);
       return remember(connectSocket(socket, known?.mesh, files.key()));
     },
+    async reach(context) {
+      const found = await connectFirst(context, files.key());
+      return found === undefined ? undefined : remember(found);
+    },
     saveContexts: (contexts) => files.save(contexts),
     key: () => files.key(),
     readText,
+    readBytes,
+    writePrivate,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
     nowMs: () => Date.now(),
     sleep: async (ms) => await sleep(ms),

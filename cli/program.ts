@@ -6,6 +6,7 @@
 import { Option, Command as Verb } from "commander";
 import type { Command, CommandGroup, Input } from "./command.ts";
 import { agentCommands } from "./commands/agents.ts";
+import { backupCommands } from "./commands/backups.ts";
 import { changeCommands } from "./commands/changes.ts";
 import { deployCommands } from "./commands/deploy.ts";
 import { nodeCommands } from "./commands/nodes.ts";
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   inviteCommand,
   ...deployCommands,
   ...watchingCommands,
+  ...backupCommands,
   completionCommand((): Tree => ({ commands, groups })),
 ];
 
@@ -63,7 +65,9 @@ function inherit(verb: Verb, from: Verb): Verb {
 }
 
 function makeVerb(command: Command, perform: Perform): Verb {
-  const verb = new Verb(command.name).description(command.summary);
+  const { name, summary, more } = command;
+  const verb = new Verb(name).summary(summary);
+  verb.description(more === undefined ? summary : `${summary}\n\n${more}`);
   for (const part of command.usage.split(" ").filter((one) => one !== "")) {
     verb.argument(toArgument(part));
   }

@@ -39,6 +39,8 @@ export function openTerminal(): Terminal & { close(): void } {
       return /^y(es)?$/i.test(answer.trim());
     },
     readInput: () => text(stdin),
+    isShown: stdout.isTTY === true,
+    printBytes: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
     /** What is drawn stays, as the last word. */
     close: () => drawing.keep(),
   };

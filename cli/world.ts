@@ -23,6 +23,8 @@ export interface Mesh {
   plan(documents: readonly SpecDocument[], removals: readonly string[]): Answer<Plan>;
   /** Signed facts of the trust log. */
   trust(): Answer<readonly Uint8Array[]>;
+  /** All signed facts and revisions; for admins. */
+  backup(): Answer<Writes>;
   logs(query: LogQuery): AsyncIterable<LogLine>;
   events(): AsyncIterable<MeshEvent>;
   leave(): Answer<void>;
@@ -81,6 +83,10 @@ export interface Terminal {
   confirm(question: string): Answer<boolean>;
   /** All of standard input. */
   readInput(): Answer<string>;
+  /** Whether standard output is a terminal. */
+  readonly isShown: boolean;
+  /** To standard output as they are. */
+  printBytes(bytes: Uint8Array): Answer<void>;
 }
 
 /** How to start the agent, and where it keeps its things. */
@@ -107,6 +113,8 @@ export interface LocalAgent {
   readonly home: string;
   /** Undefined when the directory holds no node. */
   read(data: string): AgentFile | undefined;
+  /** The 32 secret bytes of the node's key, if the directory has one already. */
+  seed(data: string): Uint8Array | undefined;
   /** Resolves when its socket answers; rejects with its problem when it ends before. */
   start(start: AgentStart): Answer<void>;
   /** Drops the state of a node whose agent does not run; rejects while one answers. */
@@ -121,6 +129,8 @@ export interface World {
   readonly mesh: Mesh;
   /** The agent of this machine that has this socket. */
   meshAt(socket: string): Mesh;
+  /** By the first of the context's peers that answers; undefined when none does. */
+  reach(context: Context): Answer<Mesh | undefined>;
   readonly terminal: Terminal;
   readonly agent: LocalAgent;
   /** The context that `--context` names, or the current one. */
@@ -134,6 +144,13 @@ export interface World {
   key(): Answer<PersonKey>;
   /** Text of a file, undefined when it cannot be read. */
   readText(path: string): string | undefined;
+  /**
+   * Of a file, or of standard input for "-". Undefined when it cannot be read or has more bytes than
+   * that.
+   */
+  readBytes(path: string, bytesMax: number): Answer<Uint8Array | undefined>;
+  /** Whole or not at all, and for nobody else to read. */
+  writePrivate(path: string, bytes: Uint8Array): Answer<void>;
   random(bytes: number): Uint8Array;
   nowMs(): number;
   sleep(ms: number): Answer<void>;

@@ -44,22 +44,25 @@ export function answerSummary(
   return [...push, { kind: "inventory", wanted, settled, buckets: held, facts: factIds }];
 }
 
+/** Ids in the inventory's buckets of which its author has not heard. */
+export function unheardOf({ registers }: Replica, { buckets }: FrameOf<"inventory">): string[] {
+  return buckets.flatMap(([bucket, ids]) => {
+    const theirs = new Set(ids);
+    return registers.idsIn(bucket).filter((id) => !theirs.has(id));
+  });
+}
+
 /** Sends what the inventory's author lacks, and asks for what only it has. */
 export function answerInventory(
   replica: Replica,
-  { wanted, buckets, facts }: FrameOf<"inventory">,
+  inventory: FrameOf<"inventory">,
   settled: boolean,
 ): Frame[] {
+  const { wanted, buckets, facts } = inventory;
   const { registers, trust } = replica;
   const documents = wanted.flatMap((node) => wholeDocument(replica, node));
-  const revisions: Uint8Array[] = [];
-  const lacking: string[] = [];
-  for (const [bucket, ids] of buckets) {
-    const theirs = new Set(ids);
-    const missing = registers.idsIn(bucket).filter((id) => !theirs.has(id));
-    revisions.push(...bytesOf(replica, missing));
-    lacking.push(...ids.filter((id) => !registers.has(id)));
-  }
+  const revisions = bytesOf(replica, unheardOf(replica, inventory));
+  const lacking = buckets.flatMap(([, ids]) => ids.filter((id) => !registers.has(id)));
   const known = new Set(facts ?? trust.entries().keys());
   const unknown = [...trust.entries()].filter(([id]) => !known.has(id)).map(([, bytes]) => bytes);
   const lackingFacts = [...known].filter((id) => !trust.entries().has(id));

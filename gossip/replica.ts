@@ -17,13 +17,16 @@ import {
   openHead,
 } from "../crdt/node-document.ts";
 import { openRevision, type Register, type Revision } from "../crdt/register.ts";
-import { isRecord, type Verify } from "../crdt/signed.ts";
+import { isRecord, isWhole, type Verify } from "../crdt/signed.ts";
 import type { MeshId, NodeId } from "../model/ids.ts";
 import type { Storage, Write } from "../ports.ts";
 import { openFact } from "../trust/facts.ts";
 import { TrustLog } from "../trust/log.ts";
 import { NodeDocuments, packDocument } from "./documents.ts";
 import { Registers } from "./registers.ts";
+
+/** Of the row of `meta` that says since when this node takes state before it gives any. */
+export const unsettledKey = "unsettled";
 
 /** What changed while a frame was taken in. */
 export type Touched = {
@@ -56,6 +59,8 @@ export class Replica {
   readonly registers = new Registers();
   /** Two heads of one version that convict their signer, by node. */
   readonly proofs = new Map<string, readonly [Uint8Array, Uint8Array]>();
+  /** See retirement.ts. */
+  unsettledSinceMs: number | undefined;
   readonly #verify: Verify;
   readonly #writes = new Map<string, Write>();
   readonly #unsaved = new Set<string>();
@@ -83,6 +88,7 @@ export class Replica {
     for (const bytes of storage.load("document").values()) this.#loadDocument(bytes);
     for (const [key, bytes] of storage.load("meta")) {
       if (key.startsWith("proof/")) this.#loadProof(bytes);
+      if (key === unsettledKey) this.#loadUnsettled(bytes);
     }
   }
 
@@ -96,6 +102,17 @@ export class Replica {
   #loadProof(bytes: Uint8Array): void {
     const value = decode(bytes);
     if (Array.isArray(value)) this.mergeProof([value[0], value[1]]);
+  }
+
+  #loadUnsettled(bytes: Uint8Array): void {
+    const value = decode(bytes);
+    if (isWhole(value)) this.unsettledSinceMs = value;
+  }
+
+  /** Undefined: this node's memory counts again. Outlives a restart. */
+  unsettle(sinceMs: number | undefined): void {
+    this.unsettledSinceMs = sinceMs;
+    this.#write("meta", unsettledKey, sinceMs === undefined ? undefined : encode(sinceMs));
   }
 
   /** 32 bytes over everything: equal on two nodes that hold equal state. */

@@ -2,7 +2,9 @@
  * When deleted things may be forgotten. A tombstone must outlive every copy of what it deletes:
  * it is retired (kept, found, but in no digest) 24 h after it was written, and purged once every
  * member has had it. A member silent for 7 days is parked and not waited for; in exchange, a node
- * that was away that long takes state before it gives any: what peers do not have, it drops.
+ * that was away that long, or begins with an old backup, takes state before it gives any: what
+ * peers do not have, it drops. Only a member that was there before counts as such a peer: one that
+ * has joined since knows nothing of what was deleted.
  *
  * Each node keeps its own record of who had what; a purge by one and not yet by another changes
  * no digest, so nothing comes back by comparing.
@@ -27,18 +29,25 @@ export class Retirement {
   readonly #heldSince = new Map<string, number>();
   readonly #openedAtMs: number;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #isBehind: boolean;
 
   /** `savedAtMs`: wall ms of this node's last word before it was started. */
   constructor(replica: Replica, savedAtMs: number | undefined, nowMs: number) {
     this.#replica = replica;
     this.#openedAtMs = nowMs;
-    this.#isBehind = savedAtMs !== undefined && nowMs - savedAtMs > parkedAfterMs;
+    if (savedAtMs === undefined || replica.unsettledSinceMs !== undefined) return;
+    if (nowMs - savedAtMs > parkedAfterMs) replica.unsettle(nowMs);
   }
 
   /** False while this node was away too long for its memory to count. */
   get settled(): boolean {
-    return !this.#isBehind;
+    return this.#replica.unsettledSinceMs === undefined;
+  }
+
+  /** Whether the peer can know what was deleted while this node was away. */
+  #isWitness(peer: NodeId): boolean {
+    const sinceMs = this.#replica.unsettledSinceMs ?? Number.NEGATIVE_INFINITY;
+    const member = this.#replica.trust.view().nodes.get(peer);
+    return member !== undefined && member.admittedAtMs < sinceMs;
   }
 
   /** A register changed: if it is a tombstone now, peers that are equal from now on have it too. */
@@ -51,11 +60,12 @@ export class Retirement {
   /** The peer holds exactly what this node holds. */
   noteEqual(peer: NodeId, settled: boolean, wallMs: number): void {
     this.#equalAt.set(peer, wallMs);
-    if (settled) this.#isBehind = false;
+    if (settled && this.#isWitness(peer)) this.#replica.unsettle(undefined);
   }
 
   /** What a settled peer has never heard of was deleted while this node was away. */
-  disown(ids: readonly string[]): void {
+  disown(peer: NodeId, ids: readonly string[]): void {
+    if (!this.#isWitness(peer)) return;
     const { registers } = this.#replica;
     for (const id of ids) {
       const key = registers.find(id)?.key;

@@ -20,7 +20,7 @@ import type { Draft } from "../trust/authoring.ts";
 import type { TrustLog } from "../trust/log.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { rowValue } from "./documents.ts";
-import { answerInventory, answerSummary, answerWant, summarise } from "./exchange.ts";
+import { answerInventory, answerSummary, answerWant, summarise, unheardOf } from "./exchange.ts";
 import { type Frame, readFrame, writeFrame } from "./frames.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnDocument } from "./own-document.ts";
@@ -92,9 +92,12 @@ export class Store {
       case "summary":
         return answerSummary(this.#replica, frame, this.#retirement.settled);
       case "inventory":
+        if (frame.settled && !this.#retirement.settled) {
+          this.#retirement.disown(from, unheardOf(this.#replica, frame));
+        }
         return answerInventory(this.#replica, frame, this.#retirement.settled);
       case "want":
-        if (frame.settled && !this.#retirement.settled) this.#retirement.disown(frame.revisions);
+        if (frame.settled) this.#retirement.disown(from, frame.revisions);
         return answerWant(this.#replica, frame);
       case "push":
         return this.#takePush(frame, moment);
@@ -233,6 +236,12 @@ export class Store {
   tidy(moment: Moment): void {
     this.#retirement.look(moment.wallMs, [...this.trust.view().nodes.keys()]);
     this.#replica.takeTouched();
+  }
+
+  /** Sealed revisions, all that are kept: what a backup holds beside the trust log. */
+  revisions(): Uint8Array[] {
+    const registers = this.keys("").map((key) => this.register(key));
+    return registers.flatMap((one) => one?.revisions.map(({ bytes }) => bytes) ?? []);
   }
 
   document(node: NodeId): NodeDocument | undefined {

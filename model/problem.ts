@@ -61,12 +61,17 @@ export type Problem = Readonly<
   | { code: "mesh-mismatch"; expected: string; found: string }
   | { code: "already-member"; mesh: string; path: string }
   | { code: "not-member"; path: string }
+  | { code: "mesh-alive"; mesh: string; address: string }
   | { code: "peer-unreachable"; address: string; detail: string }
   | { code: "address-invalid"; address: string; detail: string }
   | { code: "agent-not-running"; socket: string }
   | { code: "node-equivocated"; node: string }
   | { code: "node-revoked"; node: string }
   | { code: "node-down"; node: string }
+  // Backups.
+  | { code: "backup-unreadable"; file: string; detail: string }
+  | { code: "backup-newer"; file: string; found: number; supported: number }
+  | { code: "backup-sealed"; file: string; mesh: string; key: string }
   // Requests.
   | { code: "request-invalid"; detail: string }
   | { code: "request-too-large"; bytesMax: number }
@@ -174,6 +179,8 @@ const sentences: Sentences = {
   "already-member": (p) =>
     `${p.path} belongs to a node of mesh ${p.mesh} already: \`shoal leave\` first, or choose another --data`,
   "not-member": (p) => `${p.path} holds no node: start one with \`shoal up\` or \`shoal join\``,
+  "mesh-alive": (p) =>
+    `not all of mesh ${p.mesh} is lost, ${p.address} answers: leave out --all-lost, or join by invite`,
   "peer-unreachable": (p) => `cannot reach ${p.address}: ${p.detail}`,
   "address-invalid": (p) =>
     `${p.address} is no peer address (${p.detail}): it looks like /ip4/10.0.0.1/tcp/7946/p2p/12D3…`,
@@ -185,6 +192,12 @@ const sentences: Sentences = {
     `node ${p.node} was removed from the mesh: to bring the machine back, ` +
     "`shoal leave --force` there and join by a new invite",
   "node-down": (p) => `node ${p.node} is down`,
+  "backup-unreadable": (p) => `cannot restore ${p.file}: ${p.detail}`,
+  "backup-newer": (p) =>
+    `${p.file} was written by a newer Shoal (format ${p.found}, this one knows ${p.supported}): upgrade`,
+  "backup-sealed": (p) =>
+    `${p.file} is sealed for the admins of mesh ${p.mesh}, and the key of this person (${p.key}) ` +
+    "is none of theirs: put an admin's key here, or restore where it is",
   "request-invalid": (p) => `bad request: ${p.detail}`,
   "request-too-large": (p) => `the request is larger than ${p.bytesMax} bytes`,
   "request-timeout": (p) => `no answer in time: ${p.detail}`,

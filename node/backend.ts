@@ -46,6 +46,10 @@ export function makeBackend({ version, host, streams, clock, ...parts }: Backend
       return planWrite(documents, removals, agent.desired(moment), moment.wallMs, place);
     },
     trustFacts: () => [...agent.store.trust.entries().values()],
+    backup: () => ({
+      facts: [...agent.store.trust.entries().values()],
+      revisions: agent.store.revisions(),
+    }),
     trustView: () => agent.store.trust.view(),
     nodeOf: (task: TaskId): NodeId | undefined =>
       agent.desired(host.moment()).tasks.find((one) => one.task === task)?.node,

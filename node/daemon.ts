@@ -23,12 +23,13 @@ import { explain, OperationError, type Problem } from "../model/problem.ts";
 import type { Engine, Sessions, Storage } from "../ports.ts";
 import { type Identity, identityFromSeed, verify } from "../trust/identity.ts";
 import { judgeAdmission } from "../trust/invite.ts";
+import { parseRestoration, type Restoration } from "../trust/restoration.ts";
 import { Agent } from "./agent.ts";
 import { countReceipts, joinSessions, makeBackend, stored } from "./backend.ts";
 import { defaults } from "./config.ts";
 import { flatten } from "./counters.ts";
 import { dropDirectory, loadNodeKey } from "./data-directory.ts";
-import { comeToMesh, type Membership, writeKeepsake, writeMembership } from "./founding.ts";
+import { comeToMesh, keepMembership, type Membership } from "./founding.ts";
 import { withHints } from "./hints.ts";
 import { Host } from "./host.ts";
 import { awaitEnd } from "./leaving.ts";
@@ -89,12 +90,13 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   const { storage, problems } = openStorage(data);
   open.add(storage);
   for (const problem of problems) log.error("storage", { problem: explain(problem) });
-  const identity = identityFromSeed(loadNodeKey(data));
-  const membership = await enter(options, storage, identity);
+  const restoration = await readRestoration(options);
+  const identity = identityFromSeed(loadNodeKey(data, restoration?.seed));
+  const membership = await enter(options, storage, identity, restoration);
   const guests = new Guests();
   const link = open.add(await openLinkOf(settings, membership, identity, guests, log));
   // Not sooner: where nothing can be listened on, no mesh is begun.
-  keep(membership, data, storage, identity);
+  keepMembership(membership, data, storage, identity.id);
   const bind = { address: hostOf(settings), port: portOf(link) };
   const probing = { secret: membership.secret, identity, bind, log };
   const probes = open.add(await openMeshProbes({ ...probing, link, clock: realClock }));
@@ -138,32 +140,28 @@ async function assemble(options: DaemonOptions, open: Open): Promise<Daemon> {
   return { ended: end.ended, close: () => open.close() };
 }
 
-/** Founds, joins or resumes. */
+/** From standard input, as the command made it; undefined when nothing is to be restored. */
+async function readRestoration({ settings, readToken }: DaemonOptions) {
+  if (settings.entry.kind !== "restore") return undefined;
+  const restoration = parseRestoration(await readToken());
+  if (restoration !== undefined) return restoration;
+  const detail = "standard input holds nothing to restore";
+  throw new OperationError({ code: "argument-invalid", argument: "--restore", detail });
+}
+
+/** Founds, joins, restores or resumes. */
 async function enter(
   { settings, readToken }: DaemonOptions,
   storage: Storage,
   identity: Identity,
+  restoration: Restoration | undefined,
 ): Promise<Membership> {
   const { data, entry } = settings;
   const nodeName = nameOf(settings);
   const nowMs = realClock.wallMs();
   const knowsMesh = storage.load("fact").size > 0;
-  return await comeToMesh({ data, entry, identity, nodeName, readToken, nowMs, knowsMesh });
-}
-
-/** The facts are in the database before anything reads them there. */
-function keep(membership: Membership, data: string, storage: Storage, identity: Identity): void {
-  const known = storage.load("fact");
-  const writes = membership.facts
-    .map((value) => ({ table: "fact", key: hex(sha256(value)), value }) as const)
-    .filter(({ key }) => !known.has(key));
-  // With nothing to say, a full disk is no reason not to start.
-  const outcome = writes.length === 0 ? undefined : storage.commit(writes);
-  if (outcome?.kind === "refused") throw new OperationError(outcome.problem);
-  if (membership.isNew) {
-    writeKeepsake(data, membership.facts, membership.peers);
-    writeMembership(data, membership, identity.id);
-  }
+  const said = { data, entry, identity, nodeName, readToken, nowMs, knowsMesh, restoration };
+  return await comeToMesh(said);
 }
 
 /** Who may connect without being a node: known once the agent is there. */

@@ -145,8 +145,11 @@ export function syncDirectory(path: string): void {
   }
 }
 
-/** The node's 32 secret bytes: made once, never replaced. Throws an OperationError. */
-export function loadNodeKey(directory: string): Uint8Array {
+/**
+ * The node's 32 secret bytes: made once, never replaced. `wanted` is what they have to be, where
+ * somebody has said so already. Throws an OperationError.
+ */
+export function loadNodeKey(directory: string, wanted?: Uint8Array): Uint8Array {
   const path = join(directory, keyFile);
   let seed: Buffer;
   try {
@@ -154,11 +157,14 @@ export function loadNodeKey(directory: string): Uint8Array {
     chmodSync(path, 0o600);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw unreadable(path, String(error));
-    seed = randomBytes(keyBytes);
+    seed = Buffer.from(wanted ?? randomBytes(keyBytes));
     writePrivateFile(path, seed);
   }
-  if (seed.length === keyBytes) return new Uint8Array(seed);
-  throw unreadable(path, `it holds no key (${keyBytes} bytes): put back the right one`);
+  if (seed.length !== keyBytes) {
+    throw unreadable(path, `it holds no key (${keyBytes} bytes): put back the right one`);
+  }
+  if (wanted === undefined || seed.equals(wanted)) return new Uint8Array(seed);
+  throw unreadable(path, "it holds another key than the one that was to be used: try again");
 }
 
 function unreadable(file: string, detail: string): OperationError {

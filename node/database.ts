@@ -21,7 +21,7 @@ const tables: readonly Table[] = ["fact", "document", "revision", "meta"];
  * How each schema is made from the one before it; the database counts them in `user_version`.
  * Only ever append. One b-tree per table (`without rowid`): no index that could disagree with it.
  */
-const migrations: readonly string[] = [
+export const migrations: readonly string[] = [
   tables
     .map((table) => {
       const columns = "key text primary key, value blob not null, sum integer not null";
@@ -51,14 +51,14 @@ export class Database {
   readonly #delete = new Map<Table, StatementSync>();
 
   /** Made where it is missing; every byte of one that is there is checked. */
-  constructor(path: string) {
+  constructor(path: string, steps: readonly string[] = migrations) {
     makePrivateFile(path);
     syncDirectory(dirname(path));
     this.#database = new DatabaseSync(path, { timeout: 0 });
     try {
       for (const pragma of pragmas) this.#database.exec(`pragma ${pragma}`);
       this.#check();
-      this.#migrate(path);
+      this.#migrate(path, steps);
       this.#prepare();
       for (const table of tables) for (const row of this.#rows(table)) verify(table, row);
     } catch (error) {
@@ -96,14 +96,15 @@ export class Database {
     if (verdict !== "ok") throw new Damage(String(verdict));
   }
 
-  #migrate(path: string): void {
+  /** Forward only, all steps or none: what stops half way is as it was. */
+  #migrate(path: string, steps: readonly string[]): void {
     const found = Number(this.#database.prepare("pragma user_version").get()?.user_version);
-    const supported = migrations.length;
+    const supported = steps.length;
     if (found > supported)
       throw new OperationError({ code: "schema-newer", path, found, supported });
     if (found === supported) return;
     this.#within(() => {
-      for (const migration of migrations.slice(found)) this.#database.exec(migration);
+      for (const migration of steps.slice(found)) this.#database.exec(migration);
       this.#database.exec(`pragma user_version = ${supported}`);
     });
   }

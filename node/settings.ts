@@ -29,6 +29,8 @@ export type Entry = Readonly<
   | { kind: "found"; name: string; admins: readonly string[] }
   /** The invite comes on standard input: it must not stand in the list of processes. */
   | { kind: "join" }
+  /** The restoration comes on standard input: secrets stand in it. */
+  | { kind: "restore" }
 >;
 
 /** Off the beaten 53, which a host's own resolver often holds. */
@@ -46,6 +48,7 @@ const options = {
   "genesis-name": { type: "string" },
   admin: { type: "string", multiple: true },
   join: { type: "boolean" },
+  restore: { type: "boolean" },
 } as const;
 
 export function parseSettings(args: readonly string[]): Settings | readonly Problem[] {
@@ -86,6 +89,7 @@ function read(args: readonly string[]) {
 
 function entryOf(values: ReturnType<typeof read>): Entry {
   if (values.join === true) return { kind: "join" };
+  if (values.restore === true) return { kind: "restore" };
   const name = values["genesis-name"];
   if (name === undefined) return { kind: "resume" };
   return { kind: "found", name, admins: values.admin ?? [] };

@@ -47,7 +47,7 @@ function* join(input: Input): Work<ExitCode> {
 }
 
 /** Where the agent keeps its things, and what every agent is told. */
-function* prepare({ options }: Input): Work<AgentStart> {
+export function* prepare({ options }: Input): Work<AgentStart> {
   const data = yield* dataDirectory(options.text("data"));
   const socket = options.text("socket") ?? posix.join(data, "shoal.sock");
   const args = ["--data", data, "--socket", socket];
@@ -78,7 +78,7 @@ function* dataDirectory(given: string | undefined): Work<string> {
   return posix.join(share ?? posix.join(home, ".local", "share"), "shoal");
 }
 
-function* run(input: Input, start: AgentStart): Work<ExitCode> {
+export function* run(input: Input, start: AgentStart): Work<ExitCode> {
   yield* ask(({ agent }) => agent.start(start));
   const file = yield* ask(({ agent }) => agent.read(start.data));
   if (file !== undefined) {
@@ -114,7 +114,7 @@ const placeOptions = [
   ["--socket PATH", "where it answers on this machine (shoal.sock in --data)"],
 ] as const;
 
-const agentOptions = [
+export const agentOptions = [
   ...placeOptions,
   ["--listen MULTIADDR...", `where peers reach it (${listenDefault})`],
   ["--node-name NAME", "its name for people (the host's)"],

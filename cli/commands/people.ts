@@ -1,6 +1,13 @@
 /** `shoal invite` and `shoal context …`: letting others in, and remembering meshes. */
 
-import { fromBase64, mintInvite, type Role, readTrust, toBase64 } from "../../api/person.ts";
+import {
+  fromBase64,
+  mintInvite,
+  type Role,
+  readTrust,
+  type TrustView,
+  toBase64,
+} from "../../api/person.ts";
 import { OperationError } from "../../model/problem.ts";
 import type { MeshView } from "../../model/view.ts";
 import { shorten } from "../amounts.ts";
@@ -29,20 +36,11 @@ function* invite(input: Input): Work<ExitCode> {
     throw slip("--address", `${address} is no peer address: it looks like ${peerAddressExample}`);
   }
   const view = yield* ask((world) => world.mesh.view());
-  const context = yield* ask((world) => world.context);
-  const secret = fromBase64(context?.secret ?? "", 32);
-  if (context === undefined || secret === undefined || context.mesh !== view.mesh) {
-    throw slip(
-      "--context",
-      "no context here knows this mesh's secret: run this where `shoal up` ran",
-    );
-  }
+  const secret = yield* meshSecret(view);
   const key = yield* ask((world) => world.key());
   const facts = yield* ask((world) => world.mesh.trust());
   const trust = readTrust(view.mesh, facts);
-  if (trust.roleOf(key.id) !== "admin") {
-    throw new OperationError({ code: "not-authorised", principal: key.id, needs: "admin" });
-  }
+  requireAdmin(trust, key.id);
   const nowMs = yield* ask((world) => world.nowMs());
   const inviteSeed = yield* ask((world) => world.random(32));
   const addresses = [...own, ...addressesOf(view)].slice(0, addressesMax);
@@ -53,6 +51,22 @@ function* invite(input: Input): Work<ExitCode> {
   yield* ask((world) => world.mesh.write({ revisions: [], facts: [minted.fact] }));
   yield* show(input, { token: minted.text, role, uses, expiresAtMs, addresses }, () => minted.text);
   return 0;
+}
+
+/** Of the mesh that was asked, as this person's contexts have it. */
+export function* meshSecret(view: MeshView): Work<Uint8Array> {
+  const context = yield* ask((world) => world.context);
+  const secret = fromBase64(context?.secret ?? "", 32);
+  if (context !== undefined && secret !== undefined && context.mesh === view.mesh) return secret;
+  throw slip(
+    "--context",
+    "no context here knows this mesh's secret: run this where `shoal up` ran",
+  );
+}
+
+export function requireAdmin(trust: TrustView, principal: string): void {
+  if (trust.roleOf(principal) === "admin") return;
+  throw new OperationError({ code: "not-authorised", principal, needs: "admin" });
 }
 
 /** Of nodes that are up: the one that answers first; loopback only when there is nothing else. */

@@ -66,6 +66,8 @@ export class FakeBackend implements Backend {
   readonly sessions = new FakeSessions();
   readonly log = new TrustLog(mesh, verify);
   readonly written: Writes[] = [];
+  /** Of its backup. */
+  revisions: readonly Uint8Array[] = [];
   readonly listeners = new Set<() => void>();
   shown: MeshView;
   /** What the next write is answered with. */
@@ -118,6 +120,10 @@ export class FakeBackend implements Backend {
 
   trustView() {
     return this.log.view();
+  }
+
+  backup() {
+    return { facts: this.trustFacts(), revisions: this.revisions };
   }
 
   nodeOf(task: TaskId) {

@@ -57,6 +57,8 @@ test("routes are told apart by method and path, and found with any query", () =>
 
 test("what reads is open to viewers, what changes is not", () => {
   for (const { method, path, role, kind } of table) {
+    // Everything at once, secrets of all services included.
+    if (path === "/v1/backup") continue;
     if (role === "viewer" || role === "none") assert.notEqual(kind, "session", path);
     if (method === "GET") assert.ok(role === "viewer" || role === "none", path);
   }

@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { answers, openLocalAgent } from "../../cli/agent-process.ts";
+import { readBytes, writePrivate } from "../../cli/backup-file.ts";
 import { configDirectory, openPersonFiles } from "../../cli/context-file.ts";
 import { addContext, freeName, noContexts, removeContext } from "../../cli/contexts.ts";
 import { perform } from "../../cli/performer.ts";
@@ -44,6 +54,31 @@ test("contexts are written whole, readable by nobody else, and read back", () =>
   files.save(addContext(noContexts, context));
   assert.deepEqual(openPersonFiles(directory).contexts, { current: "home", contexts: [context] });
   assert.equal(statSync(join(directory, "contexts.json")).mode & 0o777, 0o600);
+});
+
+test("a backup replaces what was there whole, for nobody else to read, and nothing is left beside", async () => {
+  const directory = fresh("backup");
+  const path = join(directory, "home.backup");
+  writeFileSync(path, "an older one", { mode: 0o644 });
+  for (const bytes of [new Uint8Array(0), new Uint8Array(300_000).fill(3)]) {
+    writePrivate(path, bytes);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.deepEqual(await readBytes(path, bytes.length), bytes);
+  }
+  assert.deepEqual(readdirSync(directory), ["home.backup"]);
+  assert.equal(await readBytes(path, 299_999), undefined, "larger than that");
+  assert.equal(await readBytes(join(directory, "none"), 10), undefined);
+  assert.equal(await readBytes(directory, 10_000), undefined);
+});
+
+test("a backup goes into no device, link or directory, and what cannot be written is a problem", () => {
+  const directory = fresh("device");
+  const link = join(directory, "link");
+  symlinkSync("/dev/null", link);
+  for (const path of [link, directory, "/dev/null", join(directory, "none", "file")]) {
+    assert.throws(() => writePrivate(path, new Uint8Array(3)), /cannot write to/);
+  }
+  assert.deepEqual(readdirSync(directory), ["link"]);
 });
 
 test("damaged files of a person are a problem that names them", () => {

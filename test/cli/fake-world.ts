@@ -57,6 +57,15 @@ export type Fake = {
   onSleep: (sleeps: number) => void;
   answer: boolean;
   agentFile: AgentFile | undefined;
+  /** Files of bytes by their paths; "-" is standard input and output. */
+  readonly kept: Map<string, Uint8Array>;
+  /** Of the node's key that is there already. */
+  seed: Uint8Array | undefined;
+  /** Whether peers of a context answer, and which were asked. */
+  isAlive: boolean;
+  readonly reached: string[];
+  /** The trust log and the revisions of the mesh. */
+  held: Writes;
 };
 
 type Options = {
@@ -64,6 +73,8 @@ type Options = {
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly columns?: number;
+  /** Whether standard output is a terminal. */
+  readonly isShown?: boolean;
   readonly logs?: readonly LogLine[];
   readonly events?: readonly MeshEvent[];
   readonly plan?: (documents: readonly SpecDocument[], removals: readonly string[]) => Plan;
@@ -87,6 +98,11 @@ export function makeFake(options: Options): Fake {
     onSleep: () => undefined,
     answer: true,
     agentFile: undefined,
+    kept: new Map(),
+    seed: undefined,
+    isAlive: false,
+    reached: [],
+    held: { facts: genesis.facts, revisions: [] },
   };
   const world = {
     version: "0.1.0",
@@ -103,11 +119,14 @@ export function makeFake(options: Options): Fake {
       draw: (lines) => void fake.drawn.push([...lines]),
       confirm: () => fake.answer,
       readInput: () => options.files?.["-"] ?? "",
+      isShown: options.isShown ?? false,
+      printBytes: (bytes) => void fake.kept.set("-", bytes),
     },
     agent: {
       isRoot: true,
       home: "/root",
       read: () => fake.agentFile,
+      seed: () => fake.seed,
       start: (start) => {
         fake.starts.push(start);
         fake.agentFile ??= {
@@ -133,6 +152,12 @@ export function makeFake(options: Options): Fake {
     },
     key: () => key,
     readText: (path) => options.files?.[path],
+    readBytes: (path) => fake.kept.get(path),
+    writePrivate: (path, bytes) => void fake.kept.set(path, bytes),
+    reach: (context) => {
+      fake.reached.push(...context.peers);
+      return fake.isAlive ? fakeMesh(fake, options) : undefined;
+    },
     random: (bytes) => new Uint8Array(bytes).fill(3),
     nowMs: () => 10_000 + sleeps * 200,
     sleep: () => {
@@ -169,7 +194,8 @@ function fakeMesh(fake: Omit<Fake, "world">, options: Options): Mesh {
       return { revisions: [], peers: 2 };
     },
     plan: options.plan ?? plainPlan,
-    trust: () => genesis.facts,
+    trust: () => fake.held.facts,
+    backup: () => fake.held,
     logs: (query) => {
       fake.queries.push(query);
       return (options.logs ?? []) as never;

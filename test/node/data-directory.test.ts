@@ -51,6 +51,16 @@ test("a private file is replaced whole, readable by nobody else, with nothing le
   assert.equal(nowhere.code, "data-directory-unwritable");
 });
 
+test("a node's key is what somebody has said it is, if it is not there yet", () => {
+  const directory = fresh();
+  const wanted = new Uint8Array(32).fill(5);
+  assert.deepEqual(loadNodeKey(directory, wanted), wanted);
+  assert.deepEqual(loadNodeKey(directory, wanted), wanted);
+  const other = problemOf(() => loadNodeKey(directory, new Uint8Array(32)));
+  assert.equal(other.code, "file-unreadable");
+  assert.deepEqual(loadNodeKey(directory), wanted);
+});
+
 test("a node's key is made once, found again, and never replaced", () => {
   const directory = fresh();
   const path = join(directory, "node.key");

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import fc from "fast-check";
+import { Database, migrations } from "../../node/database.ts";
 import { openStorage } from "../../node/storage.ts";
 import { SeededRandom } from "../../sim/random.ts";
 import { until } from "../until.ts";
@@ -243,6 +244,25 @@ for (const [name, spoil] of spoilers) {
     });
   });
 }
+
+test("an older schema is brought forward with all that is in it, or left as it is", () => {
+  const directory = fresh();
+  look(directory, (storage) => put(storage, write("meta", "a", "1"), write("fact", "b", "2")));
+  const path = join(directory, "state.db");
+  const next = [...migrations, "alter table meta add column note text"];
+  const broken = [...next, "drop table nowhere"];
+  assert.throws(() => new Database(path, broken), /nowhere/);
+  look(directory, (storage) => assert.equal(texts(storage, "fact").b, "2"));
+  const whole = new Database(path, next);
+  assert.equal(whole.read("meta").size, 1);
+  whole.write([write("meta", "c", "3")]);
+  whole.close();
+  const again = new Database(path, next);
+  assert.deepEqual([...again.read("meta").keys()], ["a", "c"]);
+  assert.deepEqual([...again.read("fact").keys()], ["b"]);
+  again.close();
+  assert.equal(problemOf(() => openStorage(directory)).code, "schema-newer");
+});
 
 test("a newer schema is left as it is", () => {
   const directory = fresh();

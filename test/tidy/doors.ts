@@ -34,6 +34,7 @@ const mayHash = new Set([
   "link/probe-frames.ts",
   "trust/agreement.ts",
   "trust/identity.ts",
+  "trust/sealed-box.ts",
 ]);
 
 const signs: readonly (readonly [RegExp, string])[] = [
