@@ -126,10 +126,15 @@ export class Operators {
     });
   }
 
+  /** It took an admission or a removal that perhaps nobody else has heard of. */
+  isSponsor(host: SimHost): boolean {
+    return this.#sponsors.has(host);
+  }
+
   /** A machine that is off is removed; should it be on again by then, its plug is pulled. */
   expel(gone: SimHost): void {
     const at = this.#peer();
-    if (at === undefined || gone.running() !== undefined || this.#sponsors.has(gone)) return;
+    if (at === undefined || gone.running() !== undefined || this.isSponsor(gone)) return;
     const fact = this.#mesh.expulsion(gone);
     at.ask((host) => {
       this.#doubtful.add(gone);

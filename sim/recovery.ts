@@ -1,6 +1,7 @@
 /**
  * Liveness: once everything is put right, the mesh must be whole again, each part of it within its
- * bound: equal state, everyone alive, wanted = running, nothing surplus, routes complete.
+ * bound: equal state, everyone alive, wanted = running, nothing surplus, routes complete, and what
+ * operators said last in force. Then one host is lost for good, and removed: whole without it.
  */
 
 import { hex } from "../crdt/hash.ts";
@@ -9,6 +10,7 @@ import type { ServiceSpec } from "../model/spec.ts";
 import type { Agent } from "../node/agent.ts";
 import { type Desired, hasMajority } from "../node/desired.ts";
 import type { Checks } from "./checks.ts";
+import type { SimHost } from "./host.ts";
 import { LastWords } from "./last-words.ts";
 import { type Ledger, serves } from "./ledger.ts";
 import type { SimMesh } from "./mesh.ts";
@@ -212,12 +214,25 @@ export class Recovery {
     if (hosts.length < 3 || lost === undefined) return true;
     trace.say(lost.name, "is lost for good");
     lost.powerOff();
-    return this.#demand("recovery from a loss", recoveryBounds.lossMs, afterEach, () => {
-      const desired = this.#desired();
-      const status = desired.members.find(({ node }) => node === lost.node)?.status;
-      if (status !== "down") return `${lost.name} is thought ${status}`;
-      return this.#unlike(desired) ?? this.#strangers() ?? this.#unrouted();
-    });
+    const { lossMs } = recoveryBounds;
+    return (
+      this.#demand("recovery from a loss", lossMs, afterEach, () => {
+        const desired = this.#desired();
+        const status = desired.members.find(({ node }) => node === lost.node)?.status;
+        if (status !== "down") return `${lost.name} is thought ${status}`;
+        return this.#unlike(desired) ?? this.#strangers() ?? this.#unrouted();
+      }) && this.#demand("removal of the lost", lossMs, afterEach, () => this.#unremoved(lost))
+    );
+  }
+
+  /** An operator removes it: nobody counts with it any more, and what waited for it does not. */
+  #unremoved(lost: SimHost): string | undefined {
+    if (this.#operators.isSponsor(lost)) return undefined;
+    if (this.#mesh.hosts.includes(lost)) {
+      this.#operators.expel(lost);
+      return `${lost.name} is not removed`;
+    }
+    return this.#leftovers() ?? this.#differences() ?? this.#unlike(this.#desired());
   }
 
   #nameOf(node: NodeId): string {

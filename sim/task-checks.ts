@@ -11,6 +11,9 @@ import type { StartOrder } from "../ports.ts";
 import type { SimHost } from "./host.ts";
 import { isLive, type Ledger, type TaskRecord } from "./ledger.ts";
 
+/** What ended within this time may still be what a node has, as far as its agent knows, ms. */
+const shortlyMs = 20_000;
+
 export class TaskChecks {
   readonly #ledger: Ledger;
   readonly #nowMs: () => number;
@@ -26,9 +29,21 @@ export class TaskChecks {
   /** What is wrong with starting this now. */
   faultOfStart(order: StartOrder, host: SimHost): string | undefined {
     const own = this.#ledger.of(order.replica).filter((task) => task.host === host);
-    return this.#isOutOfTurn(own, order, host)
-      ? `starts ${order.task} before it is its replica's turn`
-      : this.#hurryOf(own, order, host);
+    if (this.#isOutOfTurn(own, order, host)) {
+      return `starts ${order.task} before it is its replica's turn`;
+    }
+    return this.#hurryOf(own, order, host) ?? this.#unwelcome(own, order, host);
+  }
+
+  /** A paused node keeps and replaces what it has, a drained one nothing. */
+  #unwelcome(own: readonly TaskRecord[], order: StartOrder, host: SimHost): string | undefined {
+    const running = host.running();
+    const { members } = running?.agent.desired(running.moment()) ?? { members: [] };
+    const policy = members.find(({ node }) => node === host.node)?.policy.availability;
+    if (policy === undefined || policy === "active") return undefined;
+    const sinceMs = this.#nowMs() - shortlyMs;
+    const hadIt = own.some((task) => isLive(task) || task.servedAtMs >= sinceMs);
+    return policy === "pause" && hadIt ? undefined : `starts ${order.task} and is set to ${policy}`;
   }
 
   /** What is wrong with where this task is now. */

@@ -59,33 +59,9 @@ export const placementBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: "incumbents do not stay",
+    name: "incumbents stay on nodes that may not have them any more",
     edits: [
-      [
-        "placement/placer.ts",
-        "if (service.dismisses(replica, site) !== undefined) continue;",
-        "if (this.#holdings.of(replica).length < 2) continue;",
-      ],
-    ],
-  },
-  {
-    name: "the placer forgets to look again at what a lost node kept",
-    edits: [
-      [
-        "placement/placer.ts",
-        "for (const { node } of incumbents.gone) this.#touch(node, touched);",
-        "",
-      ],
-    ],
-  },
-  {
-    name: "newcomers keep their places when a node comes or goes",
-    edits: [
-      [
-        "placement/placer.ts",
-        "if (haveNodesMoved || service.isExclusive) reopened.add(service);",
-        "if (service.isExclusive) reopened.add(service);",
-      ],
+      ["placement/placer.ts", "if (service.dismisses(replica, site) !== undefined) continue;", ""],
     ],
   },
 ];

@@ -54,16 +54,6 @@ export const stateBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: "anti-entropy compares no facts",
-    edits: [
-      [
-        "gossip/exchange.ts",
-        "equalBytes(facts, trust.digest()) ? null : [...trust.entries().keys()]",
-        "facts.length > 0 ? null : [...trust.entries().keys()]",
-      ],
-    ],
-  },
-  {
     name: "anti-entropy compares no registers",
     edits: [
       [
@@ -95,16 +85,6 @@ export const stateBugs: readonly PlantedBug[] = [
         "gossip/clock-guard.ts",
         "if (aheadMs <= aheadMaxMs) return false;",
         "if (aheadMs <= 1e9) return false;",
-      ],
-    ],
-  },
-  {
-    name: "a wrong clock takes operators' writes",
-    edits: [
-      [
-        "gossip/clock-guard.ts",
-        "if (Math.abs(offsetMs) <= skewLimitMs) return [];",
-        "if (Math.abs(offsetMs) <= 1e9) return [];",
       ],
     ],
   },

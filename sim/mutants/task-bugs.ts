@@ -22,10 +22,6 @@ export const taskBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: "of two tasks of a replica the one that does not serve stays",
-    edits: [["node/reconcile.ts", "(left, right) =>", "(right, left) =>"]],
-  },
-  {
     name: "a task that is being made is started once more",
     edits: [
       [
@@ -39,16 +35,6 @@ export const taskBugs: readonly PlantedBug[] = [
     name: "every replica may be replaced at once",
     edits: [
       ["node/reconcile.ts", "if (older.length > 0 && !assignment.mayReplace) return [];", ""],
-    ],
-  },
-  {
-    name: "replicas on their way are not counted",
-    edits: [
-      [
-        "node/rollout.ts",
-        "if (onTheirWay < limit) mayReplace.add(replica);",
-        "mayReplace.add(replica);",
-      ],
     ],
   },
   {
@@ -68,26 +54,6 @@ export const taskBugs: readonly PlantedBug[] = [
         "node/reconcile.ts",
         "nowMs - (task.drainingSinceMs ?? nowMs) >= config.drainMs",
         "nowMs >= 0 * config.drainMs",
-      ],
-    ],
-  },
-  {
-    name: "an agent that starts does not wait for what its engine runs",
-    edits: [
-      [
-        "node/local-tasks.ts",
-        "return this.#reported.has(engine) && !this.#unavailableSince.has(engine);",
-        "return !this.#unavailableSince.has(engine);",
-      ],
-    ],
-  },
-  {
-    name: "a task without a row is none of this node's",
-    edits: [
-      [
-        "node/local-tasks.ts",
-        "const task = this.#tasks.get(observed.task) ?? this.#adopt(observed, engine);",
-        "const task = this.#tasks.get(observed.task);\n    if (task === undefined) return;",
       ],
     ],
   },
