@@ -51,7 +51,7 @@ export class Checks {
     this.#mesh = mesh;
     this.#ledger = ledger;
     this.#bounds = limits;
-    this.#tasks = new TaskChecks(ledger, () => mesh.world.nowMs());
+    this.#tasks = new TaskChecks(ledger, mesh.world);
     this.#beliefs = new BeliefChecks(mesh);
   }
 

@@ -25,7 +25,7 @@ export const recoveryBounds = {
   digestsMs: 20_000,
   wholeMs: 120_000,
   /** Whole without a host that is gone for good. */
-  lossMs: 15_000,
+  lossMs: 30_000,
 };
 
 export class Recovery {

@@ -10,29 +10,41 @@ import { isLive as isUp } from "../node/rollout.ts";
 import type { StartOrder } from "../ports.ts";
 import type { SimHost } from "./host.ts";
 import { isLive, type Ledger, type TaskRecord } from "./ledger.ts";
+import type { World } from "./world.ts";
 
 /** What ended within this time may still be what a node has, as far as its agent knows, ms. */
 const shortlyMs = 20_000;
 
 export class TaskChecks {
   readonly #ledger: Ledger;
-  readonly #nowMs: () => number;
+  readonly #world: World;
   readonly #drainingSince = new Map<TaskId, number>();
   /** Tasks that were started sooner after a failure than they may be. */
   readonly #hurried = new Set<TaskId>();
 
-  constructor(ledger: Ledger, nowMs: () => number) {
+  constructor(ledger: Ledger, world: World) {
     this.#ledger = ledger;
-    this.#nowMs = nowMs;
+    this.#world = world;
   }
 
   /** What is wrong with starting this now. */
   faultOfStart(order: StartOrder, host: SimHost): string | undefined {
+    if (this.#isRepeated(order, host)) return undefined;
     const own = this.#ledger.of(order.replica).filter((task) => task.host === host);
     if (this.#isOutOfTurn(own, order, host)) {
       return `starts ${order.task} before it is its replica's turn`;
     }
     return this.#hurryOf(own, order, host) ?? this.#unwelcome(own, order, host);
+  }
+
+  /** An order that its engine did not hear the first time was right when it was given. */
+  #isRepeated({ task }: StartOrder, host: SimHost): boolean {
+    const facts = host
+      .agent()
+      ?.ownTasks()
+      .find((own) => own.task === task);
+    const wallMs = this.#world.wallMs() + host.clockOffsetMs;
+    return facts !== undefined && facts.createdAtMs !== wallMs;
   }
 
   /** A paused node keeps and replaces what it has, a drained one nothing. */
@@ -41,7 +53,7 @@ export class TaskChecks {
     const { members } = running?.agent.desired(running.moment()) ?? { members: [] };
     const policy = members.find(({ node }) => node === host.node)?.policy.availability;
     if (policy === undefined || policy === "active") return undefined;
-    const sinceMs = this.#nowMs() - shortlyMs;
+    const sinceMs = this.#world.nowMs() - shortlyMs;
     const hadIt = own.some((task) => isLive(task) || task.servedAtMs >= sinceMs);
     return policy === "pause" && hadIt ? undefined : `starts ${order.task} and is set to ${policy}`;
   }
@@ -50,12 +62,12 @@ export class TaskChecks {
   faultOfStep({ task, state }: TaskFacts): string | undefined {
     const sinceMs = this.#drainingSince.get(task);
     if (state === "draining") {
-      if (sinceMs === undefined) this.#drainingSince.set(task, this.#nowMs());
+      if (sinceMs === undefined) this.#drainingSince.set(task, this.#world.nowMs());
       return undefined;
     }
     if (sinceMs === undefined) return undefined;
     this.#drainingSince.delete(task);
-    const drainedMs = this.#nowMs() - sinceMs;
+    const drainedMs = this.#world.nowMs() - sinceMs;
     if (state !== "stopping" || drainedMs >= simulated.drainMs) return undefined;
     return `stops ${task}, which drained for ${Math.round(drainedMs)} ms only`;
   }
@@ -86,7 +98,7 @@ export class TaskChecks {
   #hurryOf(own: readonly TaskRecord[], order: StartOrder, host: SimHost): string | undefined {
     const last = own.filter((task) => task.revision === order.revision).at(-1);
     if (last?.failedAtMs === undefined || host.upSinceMs() > last.failedAtMs) return undefined;
-    const waitedMs = this.#nowMs() - last.failedAtMs;
+    const waitedMs = this.#world.nowMs() - last.failedAtMs;
     if (waitedMs >= simulated.retryMinMs) return undefined;
     this.#hurried.add(order.task);
     if (!this.#hurried.has(last.task)) return undefined;
