@@ -9,13 +9,17 @@
 import { hex } from "../crdt/hash.ts";
 import type { TaskFacts } from "../model/documents.ts";
 import type { ReplicaId, TaskId } from "../model/ids.ts";
+import type { Moment } from "../model/moment.ts";
 import type { Agent } from "../node/agent.ts";
 import { hasMajority } from "../node/desired.ts";
+import type { Effect } from "../node/effects.ts";
 import { replacesInPlace } from "../node/reconcile.ts";
 import type { StartOrder } from "../ports.ts";
+import { BeliefChecks, misplaced } from "./belief-checks.ts";
 import type { SimHost } from "./host.ts";
 import { isLive, type Ledger, serves, type TaskRecord } from "./ledger.ts";
 import type { SimMesh } from "./mesh.ts";
+import { TaskChecks } from "./task-checks.ts";
 
 export type Bounds = {
   /** How long a task that served elsewhere may be believed to, ms. */
@@ -39,12 +43,16 @@ export class Checks {
   readonly #ledger: Ledger;
   readonly #bounds: Bounds;
   readonly #leaving = new Set<TaskId>();
+  readonly #tasks: TaskChecks;
+  readonly #beliefs: BeliefChecks;
   #breach: string | undefined;
 
   constructor(mesh: SimMesh, ledger: Ledger, limits: Bounds) {
     this.#mesh = mesh;
     this.#ledger = ledger;
     this.#bounds = limits;
+    this.#tasks = new TaskChecks(ledger, mesh.world);
+    this.#beliefs = new BeliefChecks(mesh);
   }
 
   /** The first thing that must not be and was. */
@@ -65,13 +73,16 @@ export class Checks {
     if (twin !== undefined && twin.task !== order.task) {
       this.fail(host.name, `starts ${order.task} while ${twin.task} runs`);
     }
+    this.#demand(host, this.#tasks.faultOfStart(order, host));
   }
 
   /** Own tasks that began to leave in this step did so by choice: was there a right to it? */
-  stepped(host: SimHost): void {
+  stepped(host: SimHost, effects: readonly Effect[], moment: Moment): void {
     const agent = host.agent();
     if (agent === undefined) return;
+    this.#demand(host, this.#beliefs.earlyStamp(host, effects, moment));
     for (const facts of agent.ownTasks()) {
+      this.#demand(host, this.#tasks.faultOfStep(facts));
       const isLeaving = facts.state === "draining" || facts.state === "stopping";
       if (!isLeaving) this.#stay(facts);
       if (!isLeaving || this.#leaving.has(facts.task)) continue;
@@ -110,6 +121,12 @@ export class Checks {
       this.#checkRoutes(host);
     }
     this.#checkMinorities();
+    const death = this.#beliefs.falseDeath();
+    if (death !== undefined) this.fail(death.who, death.what);
+  }
+
+  #demand(host: SimHost, fault: string | undefined): void {
+    if (fault !== undefined) this.fail(host.name, fault);
   }
 
   #ageOf(host: SimHost): number {
@@ -157,6 +174,10 @@ export class Checks {
       if (running === undefined || host.isStalled()) continue;
       const { agent } = running;
       const desired = agent.desired(running.moment());
+      this.#demand(
+        host,
+        misplaced(desired, (node) => this.#mesh.find(node)?.name ?? node),
+      );
       if (desired.members.some(({ rows }) => rows.noFits.length > 0)) continue;
       const statuses = desired.members.map(({ status }) => (status === "down" ? 0 : 1)).join("");
       const input = `${hex(agent.store.digest())} ${statuses}`;

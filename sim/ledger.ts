@@ -23,6 +23,8 @@ export type TaskRecord = {
   wished: boolean;
   /** When it was in service last, virtual ms; 0 when it never was. */
   servedAtMs: number;
+  /** When it ended without anybody's wanting it, virtual ms. */
+  failedAtMs: number | undefined;
 };
 
 export class Ledger {
@@ -49,6 +51,7 @@ export class Ledger {
       leaving: false,
       wished: false,
       servedAtMs: 0,
+      failedAtMs: undefined,
     };
     this.#tasks.set(task, record);
     const siblings = this.#byReplica.get(replica);
@@ -61,6 +64,8 @@ export class Ledger {
     const record = this.#tasks.get(task);
     if (record === undefined) return;
     this.#touch(record);
+    const wanted = record.leaving || record.state === "stopping";
+    if (!wanted && (state === "exited" || state === "refused")) record.failedAtMs = this.#nowMs();
     record.state = state;
     record.ready = ready;
   }

@@ -46,6 +46,8 @@ export class SimMesh {
   readonly people: readonly [Identity, Identity];
   /** Members, dead ones included; removed ones are not. */
   readonly hosts: SimHost[] = [];
+  /** Members that were, and must be nowhere. */
+  readonly removed: SimHost[] = [];
   readonly trace: Trace;
   /** The two-sided partition there is, if any. Hosts that are off belong to no side. */
   split: Split | undefined;
@@ -135,6 +137,7 @@ export class SimMesh {
   /** Its machine stands no longer here. */
   drop(host: SimHost): void {
     this.hosts.splice(this.hosts.indexOf(host), 1);
+    this.removed.push(host);
   }
 
   #install(host: SimHost, facts: readonly Uint8Array[]): void {

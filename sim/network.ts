@@ -181,6 +181,14 @@ export class Network {
     return this.#links.delete(node, other);
   }
 
+  /** Something does not get through to it, or from it. */
+  isCutOff(node: NodeId): boolean {
+    for (const [from, cuts] of this.#cuts) {
+      for (const [to, count] of cuts) if (count > 0 && (from === node || to === node)) return true;
+    }
+    return false;
+  }
+
   #isCut(from: NodeId, to: NodeId): boolean {
     return (this.#cuts.get(from)?.get(to) ?? 0) > 0;
   }

@@ -23,6 +23,10 @@ export type Written = {
   /** The peer that took it. */
   readonly at: SimHost;
   acknowledged: boolean;
+  /** It is nowhere. Neither: nobody answered, and it may be anywhere. */
+  refused: boolean;
+  /** Ids of the revisions that its writer had before it. */
+  readonly seen: readonly string[];
 };
 
 export class Operators {
@@ -34,6 +38,8 @@ export class Operators {
   readonly written: Written[] = [];
   /** Who took an admission or a removal: perhaps nobody else has heard of it yet. */
   readonly #sponsors = new Set<SimHost>();
+  /** Whose removal was asked for and not answered yet: whoever took it may have died of it. */
+  readonly #doubtful = new Set<SimHost>();
   #services = 0;
   #person: Signer;
 
@@ -120,13 +126,20 @@ export class Operators {
     });
   }
 
+  /** It took an admission or a removal that perhaps nobody else has heard of. */
+  isSponsor(host: SimHost): boolean {
+    return this.#sponsors.has(host);
+  }
+
   /** A machine that is off is removed; should it be on again by then, its plug is pulled. */
   expel(gone: SimHost): void {
     const at = this.#peer();
-    if (at === undefined || gone.running() !== undefined || this.#sponsors.has(gone)) return;
+    if (at === undefined || gone.running() !== undefined || this.isSponsor(gone)) return;
     const fact = this.#mesh.expulsion(gone);
     at.ask((host) => {
+      this.#doubtful.add(gone);
       host.write({ revisions: [], facts: [fact] }, (problems) => {
+        this.#doubtful.delete(gone);
         if (problems.length > 0 || !this.#mesh.hosts.includes(gone) || gone === at) return;
         this.#mesh.trace.say("op", `removes ${gone.name} at ${at.name}`);
         this.#sponsors.add(at);
@@ -134,6 +147,20 @@ export class Operators {
         this.#mesh.drop(gone);
       });
     });
+  }
+
+  /** Machines go whose removal nobody answered for, where it is on somebody's disk all the same. */
+  concludeRemovals(): void {
+    const { hosts } = this.#mesh;
+    for (const host of hosts.filter((one) => this.#doubtful.has(one))) {
+      const isKnown = this.#mesh.running().some((peer) => {
+        return peer.agent()?.store.trust.view().revoked.has(host.node);
+      });
+      if (!isKnown) continue;
+      this.#mesh.trace.say("op", `finds ${host.name} removed`);
+      host.powerOff();
+      this.#mesh.drop(host);
+    }
   }
 
   /** Puts right what would keep services from being whole: broken revisions, drained nodes. */
@@ -171,12 +198,13 @@ export class Operators {
       ];
       const written = revisions.map((bytes): Written => {
         const revision = openRevision(bytes, id, verify) as Revision;
-        return { revision, at, acknowledged: false };
+        const seen = store.register(revision.key)?.revisions.map(({ id }) => id) ?? [];
+        return { revision, at, acknowledged: false, refused: false, seen };
       });
       this.written.push(...written);
       host.write({ revisions, facts: [] }, (problems) => {
         const refused = problems.length > 0;
-        for (const one of written) one.acknowledged = !refused;
+        for (const one of written) Object.assign(one, { acknowledged: !refused, refused });
         const why = problems.map(({ code }) => code).join(", ");
         this.#mesh.trace.say("op", `${what} at ${at.name}${refused ? `: refused, ${why}` : ""}`);
       });

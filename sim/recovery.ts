@@ -1,13 +1,17 @@
 /**
  * Liveness: once everything is put right, the mesh must be whole again, each part of it within its
- * bound: equal state, everyone alive, wanted = running, nothing surplus, routes complete.
+ * bound: equal state, everyone alive, wanted = running, nothing surplus, routes complete, and what
+ * operators said last in force. Then one host is lost for good, and removed: whole without it.
  */
 
 import { hex } from "../crdt/hash.ts";
 import type { NodeId, ReplicaId, TaskId } from "../model/ids.ts";
+import type { ServiceSpec } from "../model/spec.ts";
 import type { Agent } from "../node/agent.ts";
-import type { Desired } from "../node/desired.ts";
+import { type Desired, hasMajority } from "../node/desired.ts";
 import type { Checks } from "./checks.ts";
+import type { SimHost } from "./host.ts";
+import { LastWords } from "./last-words.ts";
 import { type Ledger, serves } from "./ledger.ts";
 import type { SimMesh } from "./mesh.ts";
 import { isUnfit, type Operators, type Written } from "./operators.ts";
@@ -16,7 +20,13 @@ import { isUnfit, type Operators, type Written } from "./operators.ts";
  * How long each may take after healing, virtual ms. Whole is late where a stop-first rollout has a
  * dozen replicas to go through one by one, each twice after a partition.
  */
-export const recoveryBounds = { membersMs: 10_000, digestsMs: 20_000, wholeMs: 120_000 };
+export const recoveryBounds = {
+  membersMs: 10_000,
+  digestsMs: 20_000,
+  wholeMs: 120_000,
+  /** Whole without a host that is gone for good. */
+  lossMs: 30_000,
+};
 
 export class Recovery {
   readonly #mesh: SimMesh;
@@ -42,7 +52,10 @@ export class Recovery {
       this.#settle(afterEach) &&
       this.#demand("wanted = running", wholeMs, afterEach, () => this.#missing()) &&
       this.#demand("equal state again", digestsMs, afterEach, () => this.#differences()) &&
-      this.#none("lost writes", this.#lostWrites())
+      this.#none("lost writes", this.#lostWrites()) &&
+      this.#none("word of operators is overruled", this.#overruled()) &&
+      this.#none("removed node is left", this.#leftovers()) &&
+      this.#loseOne(afterEach)
     );
   }
 
@@ -69,7 +82,7 @@ export class Recovery {
   }
 
   #desired(): Desired {
-    const host = this.#mesh.hosts[0]?.running();
+    const host = this.#mesh.running()[0]?.running();
     if (host === undefined) throw new Error("nothing runs after healing");
     return host.agent.desired(host.moment());
   }
@@ -82,7 +95,7 @@ export class Recovery {
   }
 
   #strangers(): string | undefined {
-    const all = this.#mesh.hosts.map(({ node }) => node);
+    const all = this.#mesh.running().map(({ node }) => node);
     for (const { name, agent } of this.#agents()) {
       for (const node of all) {
         if (node === agent.self) continue;
@@ -119,10 +132,12 @@ export class Recovery {
   }
 
   /** Wanted against what engines run. */
-  #unlike({ services }: Desired): string | undefined {
+  #unlike(desired: Desired): string | undefined {
     const wanted = new Map<ReplicaId, string>();
-    for (const { slots, rollout } of services) {
-      for (const replica of slots) wanted.set(replica, rollout.revision);
+    for (const { slots, rollout } of desired.services) {
+      for (const replica of slots) {
+        if (!isWaiting(replica, rollout.spec, desired)) wanted.set(replica, rollout.revision);
+      }
     }
     const running = new Map<ReplicaId, TaskId>();
     for (const record of this.#ledger.live()) {
@@ -139,7 +154,7 @@ export class Recovery {
   #unrouted(): string | undefined {
     const serving = this.#ledger.live().map(({ task }) => task);
     const expected = serving.sort().join();
-    for (const host of this.#mesh.hosts) {
+    for (const host of this.#mesh.running()) {
       const endpoints = host.routes.table.services.flatMap((service) => service.endpoints);
       const routed = endpoints.map(({ task }) => task).sort();
       if (routed.join() !== expected) {
@@ -171,6 +186,55 @@ export class Recovery {
     );
   }
 
+  #overruled(): string | undefined {
+    const { hosts } = this.#mesh;
+    const words = new LastWords(this.#operators.written, new Set(hosts.map(({ node }) => node)));
+    for (const { name, agent } of this.#agents()) {
+      const fault = words.faultOf(agent);
+      if (fault !== undefined) return `${name}: ${fault}`;
+    }
+    return undefined;
+  }
+
+  /** Of nodes that were removed: neither role nor document. */
+  #leftovers(): string | undefined {
+    for (const { node, name: whose } of this.#mesh.removed) {
+      for (const { name, agent } of this.#agents()) {
+        if (agent.store.trust.view().nodes.has(node)) return `${name} counts ${whose} as a member`;
+        if (agent.store.document(node) !== undefined) return `${name} has ${whose}'s document`;
+      }
+    }
+    return undefined;
+  }
+
+  /** One host is gone for good: what it ran must run elsewhere, and nobody route there. */
+  #loseOne(afterEach: () => void): boolean {
+    const { hosts, seed, trace } = this.#mesh;
+    const lost = hosts[Math.abs(seed) % hosts.length];
+    if (hosts.length < 3 || lost === undefined) return true;
+    trace.say(lost.name, "is lost for good");
+    lost.powerOff();
+    const { lossMs } = recoveryBounds;
+    return (
+      this.#demand("recovery from a loss", lossMs, afterEach, () => {
+        const desired = this.#desired();
+        const status = desired.members.find(({ node }) => node === lost.node)?.status;
+        if (status !== "down") return `${lost.name} is thought ${status}`;
+        return this.#unlike(desired) ?? this.#strangers() ?? this.#unrouted();
+      }) && this.#demand("removal of the lost", lossMs, afterEach, () => this.#unremoved(lost))
+    );
+  }
+
+  /** An operator removes it: nobody counts with it any more, and what waited for it does not. */
+  #unremoved(lost: SimHost): string | undefined {
+    if (this.#operators.isSponsor(lost)) return undefined;
+    if (this.#mesh.hosts.includes(lost)) {
+      this.#operators.expel(lost);
+      return `${lost.name} is not removed`;
+    }
+    return this.#leftovers() ?? this.#differences() ?? this.#unlike(this.#desired());
+  }
+
   #nameOf(node: NodeId): string {
     return this.#mesh.find(node)?.name ?? node;
   }
@@ -197,6 +261,14 @@ export class Recovery {
     this.#checks.fail("check", `no ${what}: ${fault}`);
     return false;
   }
+}
+
+/** Its node is down and it stays with it, or too few are left for it to run at all. */
+function isWaiting(replica: ReplicaId, spec: ServiceSpec, desired: Desired): boolean {
+  if (spec.isolation === "majority") return !hasMajority(desired.members);
+  const node = desired.placement.assignments.get(replica);
+  const isDown = desired.members.some((one) => one.node === node && one.status === "down");
+  return spec.isolation === "stay" && isDown;
 }
 
 function versionOf({ store }: Agent, node: NodeId): string {

@@ -50,7 +50,7 @@ export function run({ seed, nodes, print }: RunOptions): RunResult {
     { seed, nodes: scenario.nodes, zones: scenario.zones },
     world,
     {
-      stepped: (host) => checks?.stepped(host),
+      stepped: (host, _event, effects, moment) => checks?.stepped(host, effects, moment),
       died: (host) => ledger.loseHost(host),
       engine: (host) => ({
         started: (order) => {
@@ -111,6 +111,7 @@ export function run({ seed, nodes, print }: RunOptions): RunResult {
   calm = true;
   mesh.network.faults = { lossPercent: 0, repeatPercent: 0, delayMinMs: 1, delayMaxMs: 3 };
   faults.heal();
+  operators.concludeRemovals();
   new Recovery(mesh, ledger, checks, operators).run(() => {});
   const breach = checks.breach();
   const virtualMs = world.nowMs();

@@ -1,92 +1,81 @@
 /**
- * The simulator is worth what it catches. Each mutant is the house with one mistake planted in it,
- * in a copy of the tree; a few seeds must find it.
+ * The simulator is worth what it catches. `npm run sim:mutants` tries every planted bug; here are
+ * a few that fast seeds find, and the proof that all of them are bugs of the code as it is.
  */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, test } from "node:test";
-import { root } from "../tidy/source-tree.ts";
+import { test } from "node:test";
+import { allBugs } from "../../sim/mutants/all-bugs.ts";
+import { runMutant } from "../../sim/mutants/mutant-run.ts";
+import { applyEdits, type Edit, roomOf } from "../../sim/mutants/planted-bug.ts";
+import { readText } from "../tidy/source-tree.ts";
 
-/** All that sim/main.ts loads. */
-const rooms = ["model", "crdt", "trust", "link", "gossip", "placement", "node", "sim", "ports.ts"];
-const seeds = 60;
+/** Found within a few seconds each. */
+const fast = [
+  "of two writes with one stamp, the one that came first wins",
+  "an older task stops before its successor serves",
+  "a replica that moved stops before it is served elsewhere",
+  "a write is acknowledged before it is on disk",
+  "an accusation is neither refuted nor withdrawn",
+  "anti-entropy compares no registers",
+];
 /** Small meshes run fast, and these mistakes need no more. */
-const nodes = 4;
+const quickCourse = [{ seeds: 60, nodes: 4 }];
 
-type Edit = readonly [file: string, from: string, to: string];
-
-const mutants: Readonly<Record<string, readonly Edit[]>> = {
-  "of two writes with one stamp, the one that came first wins": [
-    ["crdt/stamp.ts", "compareText(left.writer, right.writer)", "0"],
-    ["crdt/register.ts", "|| (left.id < right.id ? -1 : 1)", ""],
-  ],
-  "an older task stops before its successor serves": [
-    [
-      "node/reconcile.ts",
-      "const serving = keeper?.readySinceMs !== undefined;",
-      "const serving = true;",
-    ],
-    ["node/reconcile.ts", "nowMs - (keeper?.readySinceMs ?? nowMs) >= config.settleMs", "true"],
-  ],
-  "a replica that moved stops before it is served elsewhere": [
-    ["node/reconcile.ts", "frozen || elsewhere.readySinceMs === undefined", "false"],
-    ["node/reconcile.ts", "nowMs - elsewhere.readySinceMs < config.settleMs", "false"],
-  ],
-  "a write is acknowledged before it is on disk": [
-    [
-      "node/operator-writes.ts",
-      'return [{ kind: "store", writes: prepared.rows, request }];',
-      'return [...refuse([]), { kind: "store", writes: prepared.rows, request }];',
-    ],
-  ],
-  "an accusation is neither refuted nor withdrawn": [
-    ["gossip/membership.ts", "if (standing.length > 0)", "if (standing.length > 1e9)"],
-    [
-      "gossip/evidence.ts",
-      'known.state !== "gone" || nowMs',
-      'known.accused === undefined && known.state !== "gone" || nowMs',
-    ],
-  ],
-};
-
-const made: string[] = [];
-after(() => {
-  for (const path of made) rmSync(path, { recursive: true, force: true });
-});
-
-for (const [name, edits] of Object.entries(mutants)) {
-  test(`it is found when ${name}`, () => {
-    const tree = plant(edits);
-    const args = ["sim/main.ts", "--fail-fast", "--nodes", String(nodes)];
-    const { status, stdout } = spawnSync(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", ...args, "--seeds", String(seeds)],
-      { cwd: tree, encoding: "utf8" },
-    );
-    assert.match(stdout, /\d+ passed, 1 failed\n$/);
-    assert.equal(status, 1);
+for (const name of fast) {
+  test(`it is found when ${name}`, async () => {
+    const bug = allBugs.find((planted) => planted.name === name);
+    assert.ok(bug, "no such bug is planted");
+    const verdict = await runMutant(bug, quickCourse);
+    assert.equal(verdict.kind, "caught", JSON.stringify(verdict));
   });
 }
 
-function plant(edits: readonly Edit[]): string {
-  const tree = mkdtempSync(join(tmpdir(), "shoal-mutant-"));
-  made.push(tree);
-  for (const room of [...rooms, "package.json"]) {
-    cpSync(join(root, room), join(tree, room), { recursive: true });
+test("every planted bug is a bug of the code as it is", () => {
+  for (const bug of allBugs) {
+    const changed = applyEdits(bug, readText);
+    for (const [file, text] of changed) assert.notEqual(text, readText(file), bug.name);
+    assert.ok(changed.size > 0, bug.name);
   }
-  symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
-  for (const [file, from, to] of edits) {
-    const path = join(tree, file);
-    const text = readFileSync(path, "utf8");
-    assert.equal(text.split(from).length, 2, `${file} no longer has one "${from}"`);
-    writeFileSync(
-      path,
-      text.replace(from, () => to),
-    );
+});
+
+test("there are bugs enough, in every room that keeps the mesh whole, and no two of one name", () => {
+  assert.ok(allBugs.length >= 25, `only ${allBugs.length}`);
+  assert.equal(new Set(allBugs.map(({ name }) => name)).size, allBugs.length);
+  const rooms = new Set(allBugs.map(roomOf));
+  for (const room of ["crdt", "trust", "gossip", "placement", "node", "link"]) {
+    assert.ok(rooms.has(room), `none in ${room}/`);
   }
-  return tree;
-}
+});
+
+test("a bug cannot be planted where its text is gone, or is there twice", () => {
+  const cases: [edits: Edit[], fits: boolean][] = [
+    [[["a.ts", "one", "1"]], true],
+    [[["a.ts", "three", "3"]], false],
+    [[["a.ts", "two", "2"]], false],
+    [[["a.ts", "", "2"]], false],
+    [[["a.ts", "one", "one"]], false],
+    // Each edit sees what those before it left.
+    [
+      [
+        ["a.ts", "one", "four"],
+        ["a.ts", "four", "4"],
+      ],
+      true,
+    ],
+  ];
+  for (const [edits, fits] of cases) {
+    const plant = () => applyEdits({ name: "case", edits }, () => "one two two");
+    if (fits) assert.equal(plant().size, 1);
+    else assert.throws(plant, /"case" cannot be planted: a\.ts/);
+  }
+});
+
+test("no bug is caught where there is none, and none where nothing runs", async () => {
+  const harmless: Edit = ["sim/main.ts", "let virtualMs = 0;", "let virtualMs = 0 + 0;"];
+  const sound = await runMutant({ name: "none", edits: [harmless] }, [{ seeds: 2, nodes: 3 }]);
+  assert.deepEqual(sound, { kind: "not-caught", why: "all seeds passed" });
+  const broken: Edit = ["crdt/stamp.ts", "return newer > 0 ? seen : last;", "return ("];
+  const dead = await runMutant({ name: "dead", edits: [broken] }, quickCourse);
+  assert.ok(dead.kind === "not-caught" && /did not run/.test(dead.why), JSON.stringify(dead));
+});

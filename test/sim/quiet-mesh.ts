@@ -29,7 +29,7 @@ export class QuietMesh {
       { seed, nodes, zones: 0 },
       this.world,
       {
-        stepped: (host) => checks?.stepped(host),
+        stepped: (host, _event, effects, moment) => checks?.stepped(host, effects, moment),
         died: (host) => this.ledger.loseHost(host),
         engine: (host) => ({
           started: (order) => {
