@@ -17,9 +17,9 @@ function view(history: string, replicas: number): MeshView {
   return { services: [{ service, replicas, history: revisions }] } as unknown as MeshView;
 }
 
-/** `w1 at 2`: acknowledged at host 2; `w1? at 2`: nobody knows; `=3 at 2`: scaled to three. */
+/** `w1 at 2`: acknowledged at host 2; `w1? at 2`: nobody knows; `w1! at 2`: refused; `=3 at 2`: scaled to three. */
 function entry(text: string): Entry {
-  const [, mark, replicas, unknown, host] = /^(\w+)?(?:=(\d+))?(\?)? at (\d)$/.exec(text) as [
+  const [, mark, replicas, sign, host] = /^(\w+)?(?:=(\d+))?([?!])? at (\d)$/.exec(text) as [
     string,
     string?,
     string?,
@@ -29,7 +29,7 @@ function entry(text: string): Entry {
   return {
     service,
     host: Number(host),
-    acknowledged: unknown === undefined,
+    outcome: sign === "?" ? "unknown" : sign === "!" ? "refused" : "acknowledged",
     ...(mark === undefined ? {} : { mark }),
     ...(replicas === undefined ? {} : { replicas: Number(replicas) }),
   };
@@ -70,6 +70,14 @@ const cases: [
   ],
   ["a write nobody answered for, there", "w1? at 1", "w1@2 current, w0@1 past", 2, []],
   ["a write nobody answered for, not there", "w1? at 1", "w0@1 current", 2, []],
+  ["a write refused, not there", "w1! at 1", "w0@1 current", 2, []],
+  [
+    "a write refused, yet there",
+    "w1! at 1",
+    "w1@2 current, w0@1 past",
+    2,
+    ["has write w1, refused at host1", "stands at write w1, not at w0"],
+  ],
   ["a write that nobody said", "", "w9@2 current, w0@1 past", 2, ["stands at write w9, not at w0"]],
   ["a scale that stands", "=3 at 1", "w0@1 current", 3, []],
   ["a scale that is gone", "=3 at 1", "w0@1 current", 2, ["wants 2 replicas, not 3"]],
@@ -112,5 +120,5 @@ test("what is settled is forgotten, so that an hour takes no more memory than a 
   ledger.add(entry("w1 at 1"));
   ledger.settle(view("w1@2 current", 2));
   assert.deepEqual(ledger.compare("host1", view("w1@2 current, w0@1 past", 2)), []);
-  assert.equal(ledger.acknowledged, 1);
+  assert.deepEqual(ledger.counts, { acknowledged: 1, refused: 0, unknown: 0 });
 });

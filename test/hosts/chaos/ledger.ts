@@ -5,10 +5,13 @@
  * Two sides of a partition take writes at the same time, so that more than one may rightly be the
  * current one afterwards: the last that was acknowledged at any of the hosts since all were equal.
  * A command that failed or was cut short may have written all the same: that is allowed, and not
- * demanded.
+ * demanded. What a node refused with a reason of its own must come to nothing.
  */
 
 import type { MeshView, RevisionView, ServiceView } from "../../../model/view.ts";
+
+/** `unknown`: nobody answered, or with something that does not say whether it was written. */
+export type WriteOutcome = "acknowledged" | "refused" | "unknown";
 
 export type Entry = {
   /** Unique: the revision carries it in its environment. Absent when only the scale was written. */
@@ -17,7 +20,7 @@ export type Entry = {
   readonly host: number;
   /** Absent when only the spec was written. */
   readonly replicas?: number;
-  readonly acknowledged: boolean;
+  readonly outcome: WriteOutcome;
 };
 
 /** The variable that carries the mark. */
@@ -29,14 +32,12 @@ export class Ledger {
   /** What each service was when all nodes were equal last. */
   readonly #base = new Map<string, Known>();
   #entries: Entry[] = [];
-  /** All that was ever acknowledged. */
-  acknowledged = 0;
-  failed = 0;
+  /** All that were ever said, by what came of them. */
+  readonly counts = { acknowledged: 0, refused: 0, unknown: 0 };
 
   add(entry: Entry): void {
     this.#entries.push(entry);
-    if (entry.acknowledged) this.acknowledged += 1;
-    else this.failed += 1;
+    this.counts[entry.outcome] += 1;
   }
 
   /** What is wrong with this node's view, in sentences. */
@@ -49,7 +50,8 @@ export class Ledger {
         const faults = [...this.#compareMarks(view, entries), ...this.#compareScale(view, entries)];
         return faults.map((fault) => `${node}: ${name} ${fault}`);
       }
-      const wanted = this.#base.has(name) || entries.some((one) => one.acknowledged);
+      const wanted =
+        this.#base.has(name) || entries.some(({ outcome }) => outcome === "acknowledged");
       return wanted ? [`${node}: ${name} is gone`] : [];
     });
   }
@@ -67,9 +69,14 @@ export class Ledger {
   #compareMarks({ service, history }: ServiceView, entries: readonly Entry[]): string[] {
     const faults: string[] = [];
     const shown = new Set(history.map(markOf));
-    for (const { mark, acknowledged, host } of entries) {
-      if (!acknowledged || mark === undefined || shown.has(mark)) continue;
-      faults.push(`lost write ${mark}, acknowledged at host${host}`);
+    for (const { mark, outcome, host } of entries) {
+      const isShown = shown.has(mark);
+      if (mark === undefined) continue;
+      if (outcome === "acknowledged" && !isShown) {
+        faults.push(`lost write ${mark}, acknowledged at host${host}`);
+      } else if (outcome === "refused" && isShown) {
+        faults.push(`has write ${mark}, refused at host${host}`);
+      }
     }
     const current = history.find(({ status }) => status === "current");
     const allowed = mayStand(entries, ({ mark }) => mark, this.#base.get(service)?.mark);
@@ -102,8 +109,8 @@ function mayStand<Value>(
   for (const entry of entries) {
     const value = pick(entry);
     if (value === undefined) continue;
-    if (entry.acknowledged) lastAt.set(entry.host, value);
-    else unknown.push(value);
+    if (entry.outcome === "acknowledged") lastAt.set(entry.host, value);
+    else if (entry.outcome === "unknown") unknown.push(value);
   }
   const allowed = new Set([...lastAt.values(), ...unknown]);
   if (lastAt.size === 0 && before !== undefined) allowed.add(before);

@@ -127,7 +127,10 @@ function canWrite(host: number, fault: Fault): boolean {
 function drawWrite(random: SeededRandom, faults: readonly Fault[], withinMs: number): Write {
   const atMs = random.below(withinMs);
   const asked = (host: number) => atMs < leadMs || faults.every((one) => canWrite(host, one));
-  const place = { atMs, host: random.pick(numbers(hostCount).filter(asked)) };
+  const open = numbers(hostCount).filter(asked);
+  const inTrouble = open.filter((host) => faults.some((one) => troubled(one).includes(host)));
+  const prefersTrouble = random.chance(50) && inTrouble.length > 0;
+  const place = { atMs, host: random.pick(prefersTrouble ? inTrouble : open) };
   const service = random.pick(books);
   const kind = random.pick(["deploy", "update", "scale"] as const);
   if (kind === "update") return { ...place, kind, service };

@@ -21,7 +21,7 @@ const replicas = 6;
 /** As DESIGN promises for a partition of any length. */
 const equalMsMax = 10_000;
 /** From equal state to wanted = running: rollouts on their way, draining, ends of containers. */
-const settledMsMax = 45_000;
+const settledMsMax = 30_000;
 /** Time between two requests: 50 a second, at the hosts in turn. */
 const loadMs = 20;
 
@@ -96,7 +96,7 @@ export class Run {
       `healed in ${healedMs - undoneMs} ms, whole after ${wholeMs - healedMs} ms more, ` +
         `settled after ${settledMs - wholeMs} ms more`,
       `${load.failures.length} of ${load.answers.length} requests failed, ${lost.length} without excuse`,
-      `${this.#scribe.ledger.acknowledged} writes acknowledged so far`,
+      `writes so far: ${JSON.stringify(this.#scribe.ledger.counts)}`,
       ...this.#scribe.refusals.splice(0),
     ];
     const findings = [

@@ -2,11 +2,14 @@
 
 import type { Host } from "../host.ts";
 import type { BedMesh } from "../mesh.ts";
-import { type Ledger, markName } from "./ledger.ts";
+import { type Ledger, markName, type WriteOutcome } from "./ledger.ts";
 import type { Write } from "./plan.ts";
 
 /** A command on a host that freezes or goes dark meanwhile is given up: its outcome is unknown. */
 const writeMsMax = 10_000;
+
+/** Problems with which a node takes nothing. */
+const refusals = /"code": *"(?:disk-full|clock-skewed|request-expired)"/;
 
 export class Scribe {
   readonly ledger: Ledger;
@@ -29,32 +32,31 @@ export class Scribe {
       case "scale": {
         const { replicas } = write;
         const words = ["service", "scale", `${service}=${replicas}`, ...detached];
-        const acknowledged = await this.#run(host, words);
-        return this.ledger.add({ service, host: write.host, replicas, acknowledged });
+        const outcome = await this.#run(host, words);
+        return this.ledger.add({ service, host: write.host, replicas, outcome });
       }
       case "update": {
         const words = ["service", "update", "--env-add", `${markName}=${mark}`, service];
-        const acknowledged = await this.#run(host, [...words, ...detached]);
-        return this.ledger.add({ service, host: write.host, mark, acknowledged });
+        const outcome = await this.#run(host, [...words, ...detached]);
+        return this.ledger.add({ service, host: write.host, mark, outcome });
       }
       case "deploy": {
         const words = ["deploy", "-f", "-", ...detached];
         const { replicas } = write;
-        const acknowledged = await this.#run(host, words, bookOf(service, mark, replicas));
-        return this.ledger.add({ service, host: write.host, mark, replicas, acknowledged });
+        const outcome = await this.#run(host, words, bookOf(service, mark, replicas));
+        return this.ledger.add({ service, host: write.host, mark, replicas, outcome });
       }
     }
   }
 
-  async #run(host: Host, words: readonly string[], input = ""): Promise<boolean> {
-    if (host.pid === undefined) return false;
+  async #run(host: Host, words: readonly string[], input = ""): Promise<WriteOutcome> {
+    if (host.pid === undefined) return "unknown";
     const options = { input, timeoutMs: writeMsMax };
     const { code, stderr, stdout } = await host.attempt(["shoal", ...words], options);
-    if (code !== 0) {
-      const said = stderr.trim() || stdout.trim();
-      this.refusals.push(`${host.name}: ${words.join(" ")}: exit ${code}: ${said}`);
-    }
-    return code === 0;
+    if (code === 0) return "acknowledged";
+    const said = `${stdout.trim()} ${stderr.trim()}`.trim();
+    this.refusals.push(`${host.name}: shoal ${words.join(" ")}: exit ${code}: ${said}`);
+    return refusals.test(stdout) ? "refused" : "unknown";
   }
 }
 
