@@ -8,12 +8,13 @@ import { until } from "../../until.ts";
 import type { Bed } from "../bed.ts";
 import { Load } from "../load.ts";
 import { BedMesh } from "../mesh.ts";
+import { type Container, differences, restarted } from "./containers.ts";
 import { Faults } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
 import { books, type Fault, leadMs, type Round } from "./plan.ts";
 import { type Trouble, unexcused } from "./requests.ts";
 import { Scribe } from "./scribe.ts";
-import { type Container, containersOf, differences, LogWatch } from "./watch.ts";
+import { containersOf, LogWatch } from "./watch.ts";
 
 const service = "shop/web";
 const port = 8080;
@@ -67,7 +68,7 @@ export class Run {
   }
 
   async round({ faults, forMs, writes }: Round): Promise<Outcome> {
-    const before = await containersOf(this.#bed);
+    const before = await this.#served();
     const urls = this.#bed.hosts.map(({ address }) => `http://${address}:${port}/`);
     const load = await Load.start(this.#bed, urls, loadMs);
     const startMs = Date.now();
@@ -103,7 +104,7 @@ export class Run {
       ...whole,
       ...settled,
       ...lost,
-      ...this.#compareContainers(faults, before, await containersOf(this.#bed)),
+      ...restarted(faults, before, await this.#served()),
       ...(await this.#bugs()),
     ];
     return { said, findings };
@@ -135,6 +136,11 @@ export class Run {
     if (faults.length > 0) throw new Error(faults.join("; "));
   }
 
+  /** Nothing is ever said about this service: its containers have no reason of their own to go. */
+  async #served(): Promise<Container[]> {
+    return (await containersOf(this.#bed)).filter((one) => one.service === service);
+  }
+
   async #views(): Promise<MeshView[]> {
     return await Promise.all(this.#bed.hosts.map((host) => this.#mesh.view(host)));
   }
@@ -159,23 +165,6 @@ export class Run {
       const { url, error, open, tookMs } = failure;
       return `${url} failed: ${error}, ${open ? "open" : "not open"}, ${tookMs} ms, sent ${since.join(", ")}`;
     });
-  }
-
-  /** No view of the mesh restarts what is healthy: only these two faults end containers. */
-  #compareContainers(
-    faults: readonly Fault[],
-    before: readonly Container[],
-    after: readonly Container[],
-  ): string[] {
-    const ended = faults.flatMap((fault) => {
-      return fault.kind === "power" || fault.kind === "engine" ? [fault.host] : [];
-    });
-    return before
-      .filter((one) => one.service === service && !ended.includes(one.host))
-      .filter(
-        (one) => !after.some(({ id, startedAt }) => id === one.id && startedAt === one.startedAt),
-      )
-      .map(({ id, host }) => `container ${id.slice(0, 12)} on host${host} does not run on`);
   }
 
   async #bugs(): Promise<string[]> {

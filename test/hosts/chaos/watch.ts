@@ -1,19 +1,12 @@
 /** What really runs on the hosts of a run, and what its agents wrote into the machine's log. */
 
 import { existsSync, readFileSync, statSync } from "node:fs";
-import type { MeshView } from "../../../model/view.ts";
 import type { Bed } from "../bed.ts";
 import type { Host } from "../host.ts";
+import type { Container } from "./containers.ts";
 
 /** Agents of all beds of this machine write here. */
 const log = "/var/log/shoal.log";
-
-export type Container = {
-  readonly host: number;
-  readonly id: string;
-  readonly service: string;
-  readonly startedAt: string;
-};
 
 /** All that run, on the hosts that are up. */
 export async function containersOf(bed: Bed): Promise<Container[]> {
@@ -29,17 +22,6 @@ async function containersOn(host: Host): Promise<Container[]> {
   return lines.map((line) => {
     const [id, service, startedAt] = line.split(" ") as [string, string, string];
     return { host: host.number, id, service, startedAt };
-  });
-}
-
-/** Wanted and running, where they differ; empty when nothing is missing and nothing surplus. */
-export function differences(view: MeshView, containers: readonly Container[]): string[] {
-  return view.services.flatMap(({ service, replicas, ready, updated, update }) => {
-    const running = containers.filter((one) => one.service === service).length;
-    const isSettled = running === replicas && ready === replicas && updated === replicas;
-    if (isSettled && update.state === "completed") return [];
-    const shown = `${running} run, ${ready} ready, ${updated} of the revision`;
-    return [`${service} wants ${replicas}: ${shown}, ${update.state} ${update.message}`];
   });
 }
 
