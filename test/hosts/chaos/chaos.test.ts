@@ -16,7 +16,7 @@ import { clockHost, describeRound, drawPlan, hostCount } from "./plan.ts";
 import { Run } from "./run.ts";
 
 const minutes = Number(process.env.SHOAL_CHAOS_MINUTES ?? 1);
-const seed = Number(process.env.SHOAL_CHAOS_SEED ?? 1);
+const seed = Number(process.env.SHOAL_CHAOS_SEED ?? 7);
 const bed = new Bed();
 let run: Run;
 
