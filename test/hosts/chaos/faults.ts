@@ -38,6 +38,12 @@ export class Faults {
         return await lan.cut(fault.from, fault.to);
       case "one-way":
         return await lan.cutOneWay(fault.from, fault.to);
+      case "split": {
+        const numbers = bed.hosts.map(({ number }) => number);
+        const others = numbers.filter((number) => !fault.pair.includes(number));
+        for (const host of fault.pair) for (const other of others) await lan.cut(host, other);
+        return;
+      }
       case "cable":
         return await lan.setCable(fault.host, "down");
       case "slow":
@@ -67,6 +73,7 @@ export class Faults {
     switch (fault.kind) {
       case "cut":
       case "one-way":
+      case "split":
       case "cable":
       case "slow":
       case "loss":

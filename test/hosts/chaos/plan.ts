@@ -2,7 +2,8 @@
  * What a run of chaos does, drawn from its seed before anything is done: rounds of faults, each on
  * hosts of its own, with writes in between. Pure, so that a seed says all there is to repeat.
  *
- * At most two of the hosts are in trouble at once, so that there is always somebody to be right.
+ * At most three of the hosts are in trouble at once, and the clock of one is wrong at the most, so
+ * that there is always somebody to be right.
  */
 
 import { SeededRandom } from "../../../sim/random.ts";
@@ -16,6 +17,7 @@ export type Fault = Readonly<
   | { kind: "cable"; host: number }
   | { kind: "cut"; from: number; to: number }
   | { kind: "one-way"; from: number; to: number }
+  | { kind: "split"; pair: readonly [number, number] }
   | { kind: "slow"; host: number; kbits: number }
   | { kind: "loss"; host: number; percent: number }
   | { kind: "disk"; host: number }
@@ -63,6 +65,7 @@ export const kinds: readonly FaultKind[] = [
   "engine",
   "loss",
   "cut",
+  "split",
   "disk",
   "slow",
   "freeze-host",
@@ -92,7 +95,8 @@ function drawRound(random: SeededRandom, wanted: readonly FaultKind[]): Round {
   // Two queues meet: the last of one may be the first of the next.
   for (const kind of new Set(wanted)) {
     const host = kind === "clock" ? clockHost : (free.shift() as number);
-    faults.push(drawFault(random, kind, host));
+    if (kind === "split") faults.push({ kind, pair: [host, free.shift() as number] });
+    else faults.push(drawFault(random, kind, host));
   }
   const count = random.between(writesOfRound.least, writesOfRound.most);
   const writes = Array.from({ length: count }, () => drawWrite(random, faults, leadMs + forMs));
@@ -100,7 +104,7 @@ function drawRound(random: SeededRandom, wanted: readonly FaultKind[]): Round {
 }
 
 /** The other end of a cut is in no trouble of its own: one host's trouble is enough to know. */
-function drawFault(random: SeededRandom, kind: FaultKind, host: number): Fault {
+function drawFault(random: SeededRandom, kind: Exclude<FaultKind, "split">, host: number): Fault {
   switch (kind) {
     case "cut":
     case "one-way": {
@@ -146,8 +150,9 @@ export function describeRound({ faults, forMs, writes }: Round): string {
   return `${said.join(" and ")} for ${(forMs / 1_000).toFixed(1)} s, ${writes.length} writes`;
 }
 
-/** Hosts in whose name something goes wrong: for a cut, both ends. */
-export function troubled(fault: Fault): number[] {
+/** Hosts in whose name something goes wrong: for a cut, both ends; for a split, the lesser side. */
+export function troubled(fault: Fault): readonly number[] {
+  if (fault.kind === "split") return fault.pair;
   return "host" in fault ? [fault.host] : [fault.from, fault.to];
 }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer } from "../load.ts";
 import type { Fault } from "./plan.ts";
-import { type Trouble, unexcused } from "./requests.ts";
+import { judge, type Trouble } from "./requests.ts";
 
 const addresses = new Map([1, 2, 3].map((host) => [host, `10.0.0.${host}`]));
 
@@ -19,6 +19,7 @@ function failure(host: number, atMs: number, tookMs: number, open: boolean): Ans
 
 const power: Fault = { kind: "power", host: 1 };
 const cut: Fault = { kind: "cut", from: 1, to: 2 };
+const split: Fault = { kind: "split", pair: [1, 2] };
 const loss: Fault = { kind: "loss", host: 1, percent: 5 };
 const engine: Fault = { kind: "engine", host: 1 };
 const disk: Fault = { kind: "disk", host: 1 };
@@ -40,6 +41,8 @@ const cases: [name: string, fault: Fault, failed: Answer, excused: boolean][] = 
   ["open at an end of a cut", cut, failure(1, 10_500, 3_000, true), true],
   ["refused at an end of a cut", cut, failure(1, 10_500, 10, false), false],
   ["open at an end of a cut, later", cut, failure(2, 15_000, 3_000, true), false],
+  ["open on one side of a split", split, failure(3, 10_500, 3_000, true), true],
+  ["sent to the lesser side of a split, later", split, failure(1, 15_000, 3_000, true), false],
   ["sent over a lossy cable", loss, failure(1, 15_000, 8_000, false), true],
   ["sent over a good cable", loss, failure(2, 15_000, 8_000, true), false],
   ["open when an engine is killed", engine, failure(1, 10_100, 100, true), false],
@@ -49,12 +52,13 @@ const cases: [name: string, fault: Fault, failed: Answer, excused: boolean][] = 
 
 for (const [name, fault, failed, excused] of cases) {
   test(`a request ${name}, is ${excused ? "excused" : "not excused"} by ${fault.kind}`, () => {
-    const left = unexcused([failed], [trouble(fault)], addresses);
-    assert.deepEqual(left, excused ? [] : [failed]);
+    const { there, elsewhere, unexcused } = judge([failed], [trouble(fault)], addresses);
+    assert.deepEqual(unexcused, excused ? [] : [failed]);
+    assert.equal(there + elsewhere, excused ? 1 : 0);
   });
 }
 
 test("without a fault, nothing excuses a failure", () => {
   const failed = failure(1, 1_000, 10, true);
-  assert.deepEqual(unexcused([failed], [], addresses), [failed]);
+  assert.deepEqual(judge([failed], [], addresses).unexcused, [failed]);
 });

@@ -25,40 +25,47 @@ export type Trouble = {
 /** From a host's end to the last request that is sent its way. */
 export const routesMsMax = 1_500;
 
-/** Failures that nothing excuses. */
-export function unexcused(
+export type Verdict = {
+  /** Sent to a host in trouble. */
+  readonly there: number;
+  /** Sent elsewhere, and open when it happened. */
+  readonly elsewhere: number;
+  readonly unexcused: readonly Answer[];
+};
+
+export function judge(
   failures: readonly Answer[],
   troubles: readonly Trouble[],
   addresses: ReadonlyMap<number, string>,
-): Answer[] {
-  return failures.filter((failure) => {
-    return !troubles.some((trouble) => excuses(trouble, failure, addresses));
-  });
+): Verdict {
+  const there = failures.filter((failure) =>
+    troubles.some((trouble) => excusesThere(trouble, failure, addresses)),
+  );
+  const others = failures.filter((failure) => !there.includes(failure));
+  const unexcused = others.filter((failure) =>
+    troubles.every((trouble) => !excusesElsewhere(trouble, failure)),
+  );
+  return { there: there.length, elsewhere: others.length - unexcused.length, unexcused };
 }
 
-function excuses(
-  trouble: Trouble,
-  failure: Answer,
+function excusesThere(
+  { fault, fromMs, wholeMs }: Trouble,
+  { url, atMs, tookMs }: Answer,
   addresses: ReadonlyMap<number, string>,
 ): boolean {
-  const { fault, fromMs, wholeMs } = trouble;
-  if (fault.kind === "disk" || fault.kind === "clock") return false;
-  const { atMs, tookMs, open } = failure;
-  const endMs = atMs + tookMs;
-  const target = new URL(failure.url).hostname;
+  const target = new URL(url).hostname;
   const isThere = troubled(fault).some((host) => addresses.get(host) === target);
-  if (isThere && silences(fault) && endMs >= fromMs && atMs <= wholeMs) return true;
-  return (
-    open === true &&
-    breaks(trouble).some((atBreakMs) => {
-      return endMs >= atBreakMs && atMs <= atBreakMs + routesMsMax;
-    })
-  );
+  return isThere && silences(fault) && atMs + tookMs >= fromMs && atMs <= wholeMs;
+}
+
+function excusesElsewhere(trouble: Trouble, { atMs, tookMs, open }: Answer): boolean {
+  const isNear = (breakMs: number) => atMs + tookMs >= breakMs && atMs <= breakMs + routesMsMax;
+  return open === true && breaks(trouble).some(isNear);
 }
 
 /** Whether nobody can count on an answer of the host itself. */
 function silences({ kind }: Fault): boolean {
-  return !["cut", "one-way", "engine"].includes(kind);
+  return !["cut", "one-way", "split", "engine", "disk", "clock"].includes(kind);
 }
 
 /** When connections through the mesh break. */
@@ -66,6 +73,8 @@ function breaks({ fault, fromMs, undoneMs }: Trouble): number[] {
   switch (fault.kind) {
     case "slow":
     case "loss":
+    case "disk":
+    case "clock":
       return [];
     case "engine":
       // Docker ends the containers that it finds when it is started again.

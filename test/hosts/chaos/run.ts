@@ -6,13 +6,13 @@
 import type { MeshView } from "../../../model/view.ts";
 import { until } from "../../until.ts";
 import type { Bed } from "../bed.ts";
-import { Load } from "../load.ts";
+import { type Answer, Load } from "../load.ts";
 import { BedMesh } from "../mesh.ts";
 import { type Container, differences, restarted } from "./containers.ts";
 import { Faults } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
 import { books, type Fault, leadMs, type Round } from "./plan.ts";
-import { type Trouble, unexcused } from "./requests.ts";
+import { judge, type Trouble, type Verdict } from "./requests.ts";
 import { Scribe } from "./scribe.ts";
 import { containersOf, LogWatch } from "./watch.ts";
 
@@ -92,18 +92,20 @@ export class Run {
     const settledMs = Date.now();
     await load.stop();
     const troubles = begun.map((one) => ({ ...one, undoneMs, wholeMs }));
-    const lost = this.#judgeLoad(load, troubles);
+    const verdict = this.#judgeLoad(load, troubles);
+    const { there, elsewhere, unexcused } = verdict;
     const said = [
       `healed in ${healedMs - undoneMs} ms, whole after ${wholeMs - healedMs} ms more, ` +
         `settled after ${settledMs - wholeMs} ms more`,
-      `${load.failures.length} of ${load.answers.length} requests failed, ${lost.length} without excuse`,
+      `of ${load.answers.length} requests failed ${there} at hosts in trouble, ${elsewhere} open ` +
+        `elsewhere, ${unexcused.length} without excuse`,
       `writes so far: ${JSON.stringify(this.#scribe.ledger.counts)}`,
       ...this.#scribe.refusals.splice(0),
     ];
     const findings = [
       ...whole,
       ...settled,
-      ...lost,
+      ...unexcused.map((failure) => describe(failure, troubles)),
       ...restarted(faults, before, await this.#served()),
       ...(await this.#bugs()),
     ];
@@ -156,19 +158,22 @@ export class Run {
     }
   }
 
-  #judgeLoad(load: Load, troubles: readonly Trouble[]): string[] {
+  #judgeLoad(load: Load, troubles: readonly Trouble[]): Verdict {
     const addresses = new Map(this.#bed.hosts.map(({ number, address }) => [number, address]));
-    return unexcused(load.failures, troubles, addresses).map((failure) => {
-      const since = troubles.map(
-        ({ fault, fromMs }) => `${failure.atMs - fromMs} ms after ${fault.kind}`,
-      );
-      const { url, error, open, tookMs } = failure;
-      return `${url} failed: ${error}, ${open ? "open" : "not open"}, ${tookMs} ms, sent ${since.join(", ")}`;
-    });
+    return judge(load.failures, troubles, addresses);
   }
 
   async #bugs(): Promise<string[]> {
     const [view] = await this.#views();
     return this.#log.bugs((view as MeshView).nodes.map(({ node }) => node));
   }
+}
+
+function describe(
+  { url, error, open, tookMs, atMs }: Answer,
+  troubles: readonly Trouble[],
+): string {
+  const since = troubles.map(({ fault, fromMs }) => `${atMs - fromMs} ms after ${fault.kind}`);
+  const state = open ? "open" : "not open";
+  return `${url} failed: ${error}, ${state}, after ${tookMs} ms, sent ${since.join(", ")}`;
 }
