@@ -75,9 +75,8 @@ export class Run {
     const at = async (ms: number) => {
       await until(() => Date.now() >= startMs + ms, ms + 60_000, "its time");
     };
-    const saying = writes.map(async (write) => {
-      await at(write.atMs);
-      await this.#scribe.say(write);
+    const saying = this.#attempt(async () => {
+      await Promise.all(writes.map((write) => at(write.atMs).then(() => this.#scribe.say(write))));
     });
     await at(leadMs);
     const begun = await Promise.all(faults.map((fault) => this.#begin(fault)));
@@ -87,7 +86,7 @@ export class Run {
     const healedMs = Date.now();
     const whole = await this.#attempt(() => this.#mesh.untilWhole(equalMsMax));
     const wholeMs = Date.now();
-    await Promise.all(saying);
+    const unsaid = await saying;
     const settled = await this.#attempt(() => this.#settle());
     const settledMs = Date.now();
     await load.stop();
@@ -103,6 +102,7 @@ export class Run {
       ...this.#scribe.refusals.splice(0),
     ];
     const findings = [
+      ...unsaid,
       ...whole,
       ...settled,
       ...unexcused.map((failure) => describe(failure, troubles)),
