@@ -12,7 +12,7 @@ import { type Container, differences, restarted } from "./containers.ts";
 import { Faults } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
 import { books, type Fault, leadMs, type Round } from "./plan.ts";
-import { judge, type Trouble, type Verdict } from "./requests.ts";
+import { judge, type Trouble } from "./requests.ts";
 import { Scribe } from "./scribe.ts";
 import { containersOf, LogWatch } from "./watch.ts";
 
@@ -38,6 +38,8 @@ services:
 `;
 
 export type Outcome = { readonly said: readonly string[]; readonly findings: readonly string[] };
+
+type Course = Outcome & { readonly troubles: readonly Trouble[] };
 
 export class Run {
   readonly #bed: Bed;
@@ -67,10 +69,33 @@ export class Run {
     return run;
   }
 
-  async round({ faults, forMs, writes }: Round): Promise<Outcome> {
+  async round(round: Round): Promise<Outcome> {
     const before = await this.#served();
-    const urls = this.#bed.hosts.map(({ address }) => `http://${address}:${port}/`);
+    const { hosts } = this.#bed;
+    const urls = hosts.map(({ address }) => `http://${address}:${port}/`);
     const load = await Load.start(this.#bed, urls, loadMs);
+    const course = await this.#disturb(round).finally(() => load.stop());
+    const { troubles } = course;
+    const addresses = new Map(hosts.map(({ number, address }) => [number, address]));
+    const { there, elsewhere, unexcused } = judge(load.failures, troubles, addresses);
+    const said = [
+      ...course.said,
+      `of ${load.answers.length} requests failed ${there} at hosts in trouble, ${elsewhere} open ` +
+        `elsewhere, ${unexcused.length} without excuse`,
+      `writes so far: ${JSON.stringify(this.#scribe.ledger.counts)}`,
+      ...this.#scribe.refusals.splice(0),
+    ];
+    const findings = [
+      ...course.findings,
+      ...unexcused.map((failure) => describe(failure, troubles)),
+      ...restarted(round.faults, before, await this.#served()),
+      ...(await this.#bugs()),
+    ];
+    return { said, findings };
+  }
+
+  /** The faults, their undoing, and the wait until all is as it should be, or is not in time. */
+  async #disturb({ faults, forMs, writes }: Round): Promise<Course> {
     const startMs = Date.now();
     const at = async (ms: number) => {
       await until(() => Date.now() >= startMs + ms, ms + 60_000, "its time");
@@ -88,28 +113,11 @@ export class Run {
     const wholeMs = Date.now();
     const unsaid = await saying;
     const settled = await this.#attempt(() => this.#settle());
-    const settledMs = Date.now();
-    await load.stop();
-    const troubles = begun.map((one) => ({ ...one, undoneMs, wholeMs }));
-    const verdict = this.#judgeLoad(load, troubles);
-    const { there, elsewhere, unexcused } = verdict;
-    const said = [
+    const said =
       `healed in ${healedMs - undoneMs} ms, whole after ${wholeMs - healedMs} ms more, ` +
-        `settled after ${settledMs - wholeMs} ms more`,
-      `of ${load.answers.length} requests failed ${there} at hosts in trouble, ${elsewhere} open ` +
-        `elsewhere, ${unexcused.length} without excuse`,
-      `writes so far: ${JSON.stringify(this.#scribe.ledger.counts)}`,
-      ...this.#scribe.refusals.splice(0),
-    ];
-    const findings = [
-      ...unsaid,
-      ...whole,
-      ...settled,
-      ...unexcused.map((failure) => describe(failure, troubles)),
-      ...restarted(faults, before, await this.#served()),
-      ...(await this.#bugs()),
-    ];
-    return { said, findings };
+      `settled after ${Date.now() - wholeMs} ms more`;
+    const troubles = begun.map((one) => ({ ...one, undoneMs, wholeMs }));
+    return { troubles, said: [said], findings: [...whole, ...unsaid, ...settled] };
   }
 
   async #begin(fault: Fault): Promise<{ fault: Fault; fromMs: number }> {
@@ -156,11 +164,6 @@ export class Run {
       const { message, cause } = error as Error;
       return [cause === undefined ? message : `${message}: ${(cause as Error).message}`];
     }
-  }
-
-  #judgeLoad(load: Load, troubles: readonly Trouble[]): Verdict {
-    const addresses = new Map(this.#bed.hosts.map(({ number, address }) => [number, address]));
-    return judge(load.failures, troubles, addresses);
   }
 
   async #bugs(): Promise<string[]> {
