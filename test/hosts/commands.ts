@@ -71,9 +71,26 @@ const commands: Readonly<Record<string, HostCommand>> = {
     summary: "no frame passes between two hosts, and nobody is told",
     run: async (bed, [a, b]) => await bed.lan.cut(hostNumber(a), hostNumber(b)),
   },
+  "cut-one-way": {
+    usage: "cut-one-way FROM TO",
+    summary: "what one host sends to the other is lost; the way back works",
+    run: async (bed, [from, to]) => await bed.lan.cutOneWay(hostNumber(from), hostNumber(to)),
+  },
+  lose: {
+    usage: "lose HOST PERCENT",
+    summary: "so many of the frames from it and to it",
+    run: async (bed, [host, percent]) =>
+      await bed.lan.lose(hostNumber(host), wholeNumber(percent, 100, "percent")),
+  },
+  slow: {
+    usage: "slow HOST KBITS",
+    summary: "its cable carries so many kbit/s each way",
+    run: async (bed, [host, kbits]) =>
+      await bed.lan.slow(hostNumber(host), wholeNumber(kbits, 10_000_000, "kbit/s")),
+  },
   heal: {
     usage: "heal [HOST HOST]",
-    summary: "undo one cut, or all cuts and pulled cables",
+    summary: "undo one cut, or all that was done to the network",
     run: async (bed, [a, b]) =>
       a === undefined ? await bed.lan.heal() : await bed.lan.heal(hostNumber(a), hostNumber(b)),
   },
@@ -104,6 +121,26 @@ const commands: Readonly<Record<string, HostCommand>> = {
     usage: "thaw HOST",
     summary: "let it go on",
     run: async (bed, [host]) => bed.host(hostNumber(host)).group.setFrozen(false),
+  },
+  "freeze-agent": {
+    usage: "freeze-agent HOST",
+    summary: "SIGSTOP for its agent alone; containers run on",
+    run: async (bed, [host]) => setAgentFrozen(bed, host, true),
+  },
+  "thaw-agent": {
+    usage: "thaw-agent HOST",
+    summary: "let it go on",
+    run: async (bed, [host]) => setAgentFrozen(bed, host, false),
+  },
+  "fill-disk": {
+    usage: "fill-disk HOST",
+    summary: "its agent's disk, to the last byte",
+    run: async (bed, [host]) => await bed.host(hostNumber(host)).fillDisk(),
+  },
+  "free-disk": {
+    usage: "free-disk HOST",
+    summary: "make room again",
+    run: async (bed, [host]) => await bed.host(hostNumber(host)).freeDisk(),
   },
   "kill-engine": {
     usage: "kill-engine HOST",
@@ -148,10 +185,18 @@ async function printStatus(bed: Bed): Promise<void> {
   }
 }
 
+function setAgentFrozen(bed: Bed, host: string | undefined, frozen: boolean): void {
+  new BedMesh(bed).setAgentFrozen(bed.host(hostNumber(host)), frozen);
+}
+
 function hostNumber(text: string | undefined): number {
+  return wholeNumber(text, 99, "a host");
+}
+
+function wholeNumber(text: string | undefined, max: number, what: string): number {
   const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= 99) return number;
-  throw new Error(`a host is a number from 1 to 99, not ${text ?? "nothing"}`);
+  if (Number.isInteger(number) && number >= 1 && number <= max) return number;
+  throw new Error(`${what}: a whole number from 1 to ${max}, not ${text ?? "nothing"}`);
 }
 
 function afterDashes(args: readonly string[]): readonly string[] {

@@ -42,6 +42,10 @@ done
 mkdir -p "$directory/disk/docker" /var/lib/docker /etc/docker
 mount --bind "$directory/disk/docker" /var/lib/docker
 
+# Small, and the agent's alone, so that it can be filled without harm to the machine.
+mkdir -p /var/lib/shoal
+mount --bind "$directory/disk/agent" /var/lib/shoal
+
 rm -f /etc/resolv.conf
 printf 'nameserver %s\noptions timeout:1 attempts:1\n' "$nameserver" >/etc/resolv.conf
 printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$name" >/etc/hosts

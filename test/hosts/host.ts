@@ -14,6 +14,11 @@ import { helloVersions, importCommand } from "./hello-image.ts";
 import { gateway, type Lan } from "./lan.ts";
 import { attempt, type Output, type RunOptions, run } from "./shell.ts";
 
+/** A disk of its own on each host, small enough to be filled. */
+const agentDirectory = "/var/lib/shoal";
+const filler = `${agentDirectory}/filler`;
+/** The database of a small mesh has 0.3 MB; task logs of the process engine come to some more. */
+const agentDiskSize = "64m";
 const initScript = join(import.meta.dirname, "host-init.sh");
 /** dockerd here is ready in 1 s; a machine under load may need much longer. */
 const engineReadyMs = 60_000;
@@ -45,6 +50,7 @@ export class Host {
   async boot(): Promise<void> {
     await mkdir(this.directory, { recursive: true });
     await rm(join(this.directory, "ready"), { force: true });
+    await this.#insertDisk();
     await this.#lan.plug(this.number, this.address);
     this.group.create();
     const log = await open(join(this.directory, "init.log"), "a");
@@ -87,6 +93,7 @@ export class Host {
     await until(() => this.pid === undefined, 10_000, `${this.name}'s end`);
     await this.#lan.unplug(this.number);
     await until(() => this.group.remove(), 10_000, `the end of ${this.name}'s processes`);
+    await attempt(["umount", "-l", this.#agentDisk]);
     // The kernel takes the mounts of a dead namespace down in its own time.
     await until(
       async () => {
@@ -96,6 +103,20 @@ export class Host {
       10_000,
       `the end of ${this.name}'s disk`,
     );
+  }
+
+  /** To the last byte, as a runaway log does. */
+  async fillDisk(): Promise<void> {
+    const lines = [
+      `mountpoint -q ${agentDirectory}`,
+      // Ends when nothing more fits: in large pieces first, then byte by byte.
+      `for size in 1M 4k 1; do dd if=/dev/zero bs=$size >>${filler} 2>/dev/null || :; done`,
+    ];
+    await this.exec(["sh", "-c", lines.join(" && ")]);
+  }
+
+  async freeDisk(): Promise<void> {
+    await this.exec(["rm", "-f", filler]);
   }
 
   /** A command as root on the host. */
@@ -153,6 +174,18 @@ export class Host {
   async readdress(address: string): Promise<void> {
     await this.#lan.readdress(this.number, this.address, address);
     await writeFile(join(this.directory, "address"), address);
+  }
+
+  get #agentDisk(): string {
+    return join(this.directory, "disk/agent");
+  }
+
+  /** Mounted outside, so that it outlives the host's own mounts: a power cut keeps it. */
+  async #insertDisk(): Promise<void> {
+    await mkdir(this.#agentDisk, { recursive: true });
+    if ((await attempt(["mountpoint", "-q", this.#agentDisk])).code === 0) return;
+    const options = `size=${agentDiskSize},mode=700`;
+    await run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", this.#agentDisk]);
   }
 
   /** Joins the host's control group, then becomes the command. */

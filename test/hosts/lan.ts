@@ -1,6 +1,6 @@
 /**
  * The network between the hosts: a bridge in a network namespace of its own, a cable to each
- * host, and scissors. Cuts are silent, as a failing switch is: nobody gets a reset.
+ * host, scissors, and bad cables. Cuts are silent, as a failing switch is: nobody gets a reset.
  */
 
 import { existsSync } from "node:fs";
@@ -13,6 +13,8 @@ const prefix = "10.99.0";
 export const gateway = `${prefix}.254`;
 /** The operator's machine, which is on the network and in no mesh. */
 const clientNumber = 250;
+/** What a slow link keeps waiting at the most: a home router's bad day. */
+const slowQueueMs = 400;
 
 export class Lan {
   /** Starts every name of this bed, so that two checkouts do not meet. */
@@ -47,6 +49,12 @@ export class Lan {
       "nft 'add set bridge cuts pairs { type ether_addr . ether_addr; }'",
       "nft 'add chain bridge cuts forward { type filter hook forward priority 0; }'",
       "nft 'add rule bridge cuts forward ether saddr . ether daddr @pairs drop'",
+      // Only IP: hosts still find each other's cards, or a minute later it would be both ways.
+      "nft 'add set bridge cuts lanes { type ether_addr . ether_addr; }'",
+      "nft 'add rule bridge cuts forward ether type ip ether saddr . ether daddr @lanes drop'",
+      // Percent of frames to lose, by the host they come from or go to.
+      "nft 'add chain bridge cuts lossy'",
+      "nft 'add rule bridge cuts forward jump lossy'",
     ]);
     await this.plug("client", this.address(clientNumber));
   }
@@ -95,7 +103,27 @@ export class Lan {
     await this.inside("lan", [`nft 'add element bridge cuts pairs { ${pairs(a, b)} }'`]);
   }
 
-  /** One pair, or all there are: every cable and every pair. */
+  /** What one host sends to another is lost; the way back works. */
+  async cutOneWay(from: number, to: number): Promise<void> {
+    const lane = `${macOf(from)} . ${macOf(to)}`;
+    await this.inside("lan", [`nft 'add element bridge cuts lanes { ${lane} }'`]);
+  }
+
+  /** Loses so many percent of the frames that a host sends, and as many of those sent to it. */
+  async lose(n: number, percent: number): Promise<void> {
+    const rule = (side: string) =>
+      `nft 'add rule bridge cuts lossy ether ${side} ${macOf(n)} numgen random mod 100 < ${percent} drop'`;
+    await this.inside("lan", [rule("saddr"), rule("daddr")]);
+  }
+
+  /** So many kbit/s each way; what does not fit waits in a short queue, and then is lost. */
+  async slow(n: number, kbits: number): Promise<void> {
+    const shape = `root tbf rate ${kbits}kbit burst 16kb latency ${slowQueueMs}ms`;
+    await this.inside("lan", [`tc qdisc replace dev sw${n} ${shape}`]);
+    await this.inside(n, [`tc qdisc replace dev eth0 ${shape}`]);
+  }
+
+  /** One pair, or all there are: every cable, every pair, every loss and every slow link. */
   async heal(a?: number, b?: number): Promise<void> {
     if (a !== undefined && b !== undefined) {
       await this.inside("lan", [`nft 'delete element bridge cuts pairs { ${pairs(a, b)} }'`]);
@@ -103,8 +131,13 @@ export class Lan {
     }
     await this.inside("lan", [
       "nft flush set bridge cuts pairs",
+      "nft flush set bridge cuts lanes",
+      "nft flush chain bridge cuts lossy",
       "ip -o link show type veth | sed -n 's/^[0-9]*: \\(sw[^@:]*\\).*/\\1/p' | " +
-        "while read -r cable; do ip link set $cable up; done",
+        "while read -r cable; do ip link set $cable up; " +
+        "tc qdisc del dev $cable root 2>/dev/null || :; " +
+        `nsenter --net=/run/netns/${this.#tag}-\${cable#sw} ` +
+        "tc qdisc del dev eth0 root 2>/dev/null || :; done",
     ]);
   }
 

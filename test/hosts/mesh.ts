@@ -17,6 +17,12 @@ const script = join(root, "vagrant/provision.sh");
 /** Copying the checkout takes 3 s, joining 1 s; the rest is for machines under load. */
 const provisionMs = 120_000;
 
+type Provision = {
+  readonly token?: string;
+  readonly args?: string;
+  readonly env?: Readonly<Record<string, string>>;
+};
+
 /** Of the person who types on a host of the bed: see `Host.command`. */
 const keyFile = "/var/lib/operator/.config/shoal/key";
 
@@ -97,16 +103,23 @@ export class BedMesh {
     await until(() => this.agentPids(host).length === 0, 10_000, `the end of ${host.name}'s agent`);
   }
 
-  async startAgent(host: Host): Promise<void> {
-    await this.#provision(host, ["start"]);
+  /** Between two instructions, as a debugger or a starved machine does; its containers run on. */
+  setAgentFrozen(host: Host, frozen: boolean): void {
+    for (const pid of this.agentPids(host)) process.kill(pid, frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
+  /** `env` is for the agent alone. */
+  async startAgent(host: Host, env: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.#provision(host, ["start"], { env });
   }
 
   async #provision(
     host: Host,
     words: readonly string[],
-    { token, args }: { token?: string; args?: string } = {},
+    { token, args, env: more = {} }: Provision = {},
   ): Promise<void> {
-    const env = args === undefined || args === "" ? [] : ["env", `SHOAL_ARGS=${args}`];
+    const settings = args === undefined || args === "" ? more : { ...more, SHOAL_ARGS: args };
+    const env = ["env", ...Object.entries(settings).map(([name, value]) => `${name}=${value}`)];
     const options = { timeoutMs: provisionMs, ...(token === undefined ? {} : { input: token }) };
     await host.exec([...env, "sh", script, ...words], options);
   }
