@@ -47,6 +47,15 @@ export class TaskChecks {
     return facts !== undefined && facts.createdAtMs !== wallMs;
   }
 
+  /** It ended long ago, and its node has heard of that only now: its engine was silent. */
+  #lostIt({ task, replica }: StartOrder, host: SimHost): boolean {
+    const sinceMs = this.#world.wallMs() + host.clockOffsetMs - shortlyMs;
+    const rows = host.agent()?.ownTasks() ?? [];
+    return rows.some((own) => {
+      return own.replica === replica && own.task !== task && own.changedAtMs >= sinceMs;
+    });
+  }
+
   /** A paused node keeps and replaces what it has, a drained one nothing. */
   #unwelcome(own: readonly TaskRecord[], order: StartOrder, host: SimHost): string | undefined {
     const running = host.running();
@@ -54,7 +63,8 @@ export class TaskChecks {
     const policy = members.find(({ node }) => node === host.node)?.policy.availability;
     if (policy === undefined || policy === "active") return undefined;
     const sinceMs = this.#world.nowMs() - shortlyMs;
-    const hadIt = own.some((task) => isLive(task) || task.servedAtMs >= sinceMs);
+    const hadIt =
+      own.some((task) => isLive(task) || task.servedAtMs >= sinceMs) || this.#lostIt(order, host);
     return policy === "pause" && hadIt ? undefined : `starts ${order.task} and is set to ${policy}`;
   }
 
